@@ -1,0 +1,209 @@
+import type { z } from 'zod';
+import type { EvidenceRef, EvidenceStore } from './evidence.ts';
+import type { Digest, JsonObject } from './json.ts';
+
+/** What an action does to the world, mildest first. Approval, retries and undo follow from it. */
+export const effects = ['read', 'contain', 'reversible', 'irreversible'] as const;
+export type Effect = (typeof effects)[number];
+
+/** A thing in a cluster, by identity: a namesake with another UID is another thing. */
+export interface Target {
+  kind: string;
+  cluster: string;
+  namespace?: string;
+  name: string;
+  uid: string;
+}
+
+/**
+ * What a person approves: bound by digest, recomputed before it applies. Holds what is authorised (identity, rule, caps), never what was merely
+ * observed, so that an attacker who churns objects cannot starve an approval.
+ */
+export interface Authority {
+  action: string;
+  targets: Target[];
+  /** The rule in one sentence, e.g. "remove every NetworkPolicy in this namespace that allows traffic, at most 200". */
+  rule: string;
+  caps: { [name: string]: number };
+  undo: 'restore' | 'none';
+  /** For recovery and irreversible steps: the exact change is bound, and drift is refused. */
+  exact?: Digest;
+}
+
+/** One change to one object as planned or as made. Secret-looking values appear only as hashes. */
+export interface Change {
+  verb: 'create' | 'update' | 'delete';
+  object: { apiVersion: string; kind: string; namespace?: string; name: string; uid?: string };
+  /** Canonical digests of the object before and after; absent where there is none. */
+  before?: Digest;
+  after?: Digest;
+  /** One line for a person. */
+  summary: string;
+}
+
+/** Something that a containment does not cover. Said in the plan, in Slack and in the report. */
+export interface Limit {
+  /** Stable, kebab-case: `host-network`, `open-connections` … */
+  code: string;
+  text: string;
+  /** Objects it concerns here and now, `pods/web-1`; at most 20 named, `count` has all. */
+  objects?: string[];
+  count?: number;
+}
+
+/** A statement about the world and how well it is known. */
+export const verdicts = ['verified', 'evaluated', 'unverifiable', 'failed'] as const;
+export type Verdict = (typeof verdicts)[number];
+
+export interface Claim {
+  /** `exec is refused in namespace shop`. */
+  claim: string;
+  verdict: Verdict;
+  /** What was measured or computed, in a line. */
+  detail: string;
+}
+
+/** Facts that the pure guardrails judge; read from the cluster by `plan`. */
+export interface TargetFacts {
+  cluster: string;
+  namespace: string;
+  /** Why this target holds up the cluster or Firebreak itself; empty when nothing found does. */
+  supports: string[];
+  pods: number;
+  environment: string;
+}
+
+export interface Plan {
+  action: string;
+  authority: Authority;
+  facts: TargetFacts[];
+  /** What was seen, shown beside the authority. At most 50 changes here, `changeCount` has all; `full` holds everything. */
+  changes: Change[];
+  changeCount: number;
+  notCovered: Limit[];
+  undo: { kind: 'restore' | 'none'; text: string };
+  /** In words, for a person who has ten seconds. Detector text in it is escaped by whoever renders it. */
+  description: { title: string; ifApproved: string[]; ifDenied: string[] };
+  /** The API's objects as they are before any change: the base of the undo. */
+  snapshot: EvidenceRef;
+  /** The whole plan as JSON. */
+  full: EvidenceRef;
+}
+
+/** What every verb but `plan` is given. */
+export interface Mandate<I = JsonObject> {
+  incident: string;
+  step: string;
+  input: I;
+  authority: Authority;
+  /** The snapshot of the first holder of the target: what `undo` restores. */
+  base: EvidenceRef;
+}
+
+export interface Applied {
+  changes: Change[];
+  /** How many were found done already, with our mark: a retry, or another incident's hold. */
+  already: number;
+  /** The measurements an auditor asks for, e.g. milliseconds until the freeze took effect. */
+  measures: { [name: string]: number };
+  /** Available to later steps as `steps.<id>.outputs`. Small: large values go to the evidence store. */
+  outputs: JsonObject;
+  artefacts: EvidenceRef[];
+  /** Whatever could not be had, and why. */
+  unavailable: { what: string; why: string }[];
+}
+
+export interface Verification {
+  /** Whether what was applied stands in the world now: `absent` after somebody else's release. */
+  state: 'in-place' | 'partial' | 'absent';
+  /** The worst of the claims: failed, then unverifiable, then evaluated, then verified. */
+  verdict: Verdict;
+  claims: Claim[];
+}
+
+export interface Undone {
+  changes: Change[];
+  already: number;
+  /** A third party's edit, kept as it is. */
+  conflicts: { object: string; why: string }[];
+  /** Appeared after the base snapshot and was removed; kept in evidence, not put back. */
+  notRestored: string[];
+  claims: Claim[];
+}
+
+/** What an activity lends to a verb. */
+export interface ActionContext {
+  evidence: EvidenceStore;
+  /** Aborts when the activity is cancelled or its deadline has passed. */
+  signal: AbortSignal;
+  now(): Date;
+  /**
+   * Marks a boundary inside a verb: heartbeats with the name, and throws when the activity is cancelled. Crash tests kill the worker at these.
+   * Call it after and before each write to the world.
+   */
+  checkpoint(name: string): Promise<void>;
+  /** As `checkpoint`, and throws FB3001 when the kill switch is on. Call it right before each write. */
+  beforeWrite(name: string): Promise<void>;
+}
+
+/** A permission with its reason: least-privilege manifests are generated from these. */
+export interface KubernetesPermission {
+  system: 'kubernetes';
+  /** `cluster`: a ClusterRole rule. The engine acts in any namespace it is told to contain. */
+  apiGroups: string[];
+  resources: string[];
+  verbs: string[];
+  resourceNames?: string[];
+  why: string;
+  verb: 'plan' | 'apply' | 'verify' | 'undo';
+}
+export type Permission = KubernetesPermission;
+
+/** The contract: five verbs (`plan` carries `describe` as its `description`), an input schema, an effect and its permissions. */
+export interface Action<I extends JsonObject = JsonObject> {
+  name: string;
+  title: string;
+  /** One paragraph for the reference page. */
+  summary: string;
+  effect: Effect;
+  /** Strict: unknown keys are refused. Built outside workflows only. */
+  input: z.ZodType<I>;
+  /** JSON Schema of what `steps.<id>.outputs` holds. */
+  outputs: JsonObject;
+  permissions: Permission[];
+  /** What it never covers, whatever the cluster looks like. */
+  notCovered: Limit[];
+  /** Milliseconds a verb may take in one attempt, and attempts; a retry of `apply` and `undo` must be safe. */
+  timing: {
+    planMs: number;
+    applyMs: number;
+    verifyMs: number;
+    undoMs: number;
+    heartbeatMs: number;
+    attempts: number;
+  };
+  /** Which hold its target has: shared by all actions of that strength on that target. Absent: it holds nothing. */
+  hold?: (authority: Authority) => string;
+  plan(context: ActionContext, request: { incident: string; step: string; input: I }): Promise<Plan>;
+  apply(context: ActionContext, mandate: Mandate<I>): Promise<Applied>;
+  verify(context: ActionContext, mandate: Mandate<I>): Promise<Verification>;
+  undo(context: ActionContext, mandate: Mandate<I>): Promise<Undone>;
+}
+
+/** The entry of an action in the catalogue that the compiler is given: no code, so that it can be frozen in an incident's input. */
+export interface ActionSignature {
+  name: string;
+  effect: Effect;
+  timing: Action['timing'];
+  holds: boolean;
+  /** JSON Schema of the input and of the outputs. */
+  input: JsonObject;
+  outputs: JsonObject;
+}
+
+/** The worst verdict of some claims; `unverifiable` when there are none. */
+export function worst(claims: readonly Claim[]): Verdict {
+  let rank = -1;
+  for (const { verdict } of claims) rank = Math.max(rank, verdicts.indexOf(verdict));
+  return verdicts[rank] ?? 'unverifiable';
+}

@@ -1,0 +1,69 @@
+import type { Approval } from './person.ts';
+import type { Authority } from './action.ts';
+import { digest, type Digest } from './json.ts';
+
+export const modes = ['simulate', 'approve', 'automatic'] as const;
+export type Mode = (typeof modes)[number];
+
+/**
+ * What a person is asked to authorise. Its digest is what a decision binds: one use (the gate's id is used once in an incident), expiring.
+ */
+export interface Gate {
+  incident: string;
+  /** Unique in the incident: `quarantine`, `quarantine#2` when asked again, `release`. */
+  id: string;
+  purpose: 'contain' | 'change' | 'release';
+  authorities: Authority[];
+  /** What a release restores, by digest; absent for others. */
+  base?: Digest[];
+  hold?: { forMs: number };
+  approval: Approval;
+  /** Person id; never a valid approver. */
+  requester: string;
+  /** RFC 3339 UTC: the last moment at which a decision counts, escalation included. */
+  expiresAt: string;
+}
+
+/** What an approver signs for: `sha256` of the gate's canonical JSON. */
+export function gateDigest(gate: Gate): Digest {
+  return digest(gate);
+}
+
+/** One person's word on one gate. Signed by the gateway, which authenticated the person. */
+export interface Decision {
+  type: 'firebreak/decision/v1';
+  incident: string;
+  gate: string;
+  digest: Digest;
+  verdict: 'approve' | 'deny';
+  person: string;
+  /** Required for a denial; plain text, at most 500 characters. */
+  reason?: string;
+  via: 'slack' | 'api';
+  /** RFC 3339 UTC. */
+  at: string;
+}
+
+/** One person's request that is not an answer to a gate. */
+export interface Command {
+  type: 'firebreak/command/v1';
+  incident: string;
+  command: 'release' | 'takeover' | 'handback';
+  person: string;
+  reason: string;
+  via: 'slack' | 'api';
+  at: string;
+  /** Distinguishes two requests of one person; the Update's id. */
+  nonce: string;
+}
+
+/** The gateway's word that an incident was opened through it, with this playbook in this mode. `apply` refuses without. */
+export interface Opening {
+  type: 'firebreak/opening/v1';
+  incident: string;
+  playbook: Digest;
+  inputs: Digest;
+  mode: Mode;
+  requester: string;
+  at: string;
+}

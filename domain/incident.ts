@@ -1,0 +1,88 @@
+import type { Alert, Severity } from './alert.ts';
+import type { Applied, Limit, Undone, Verification } from './action.ts';
+import type { Gate, Mode, Opening } from './decision.ts';
+import type { Approval, Person } from './person.ts';
+import type { GuardrailPolicy } from './guardrails.ts';
+import type { Digest, JsonObject } from './json.ts';
+import type { PublicKey, Signed } from './signature.ts';
+
+/** Frozen when the incident opens: a running incident is judged by the rules it began under. */
+export interface Policy {
+  people: Person[];
+  /** Keys whose signature a decision, command or opening must carry. */
+  gatewayKeys: PublicKey[];
+  guardrails: GuardrailPolicy;
+  /** Used for a changing step whose playbook says nothing, and for releases. */
+  approval: Approval;
+  release: Approval;
+  /** Groups that are called when an approval times out, a step fails or a hold expires; they may then decide as well. */
+  escalation: string[];
+  /** Slack channel id; empty when Slack is not configured. */
+  channel: string;
+  /** Hold of a containment whose playbook names none. */
+  holdMs: number;
+}
+
+/** All that an incident will ever need; P is the resolved playbook of language/run. */
+export interface IncidentInput<P = unknown> {
+  incident: string;
+  /** What alerts about the same thing share; the workflow's id is derived from it. */
+  key: string;
+  /** Incident id of the closed incident with the same key, when there is one. */
+  predecessor?: string;
+  title: string;
+  severity: Severity;
+  mode: Mode;
+  alert: Alert | null;
+  playbook: P;
+  playbookDigest: Digest;
+  inputs: JsonObject;
+  policy: Policy;
+  opening: Signed<Opening>;
+  /** Person id: the token's owner for a detector's incident, the person who ran a playbook otherwise. */
+  requester: string;
+}
+
+export type IncidentStatus =
+  'planning' | 'awaiting-approval' | 'acting' | 'holding' | 'taken-over' | 'releasing' | 'closed';
+
+/** How a closed incident ended. */
+export type Outcome =
+  'released' | 'completed' | 'denied' | 'expired' | 'refused' | 'failed' | 'simulated' | 'released-outside';
+
+export interface StepView {
+  id: string;
+  action: string;
+  status: 'waiting' | 'running' | 'skipped' | 'done' | 'failed' | 'refused' | 'denied' | 'held' | 'released';
+  why?: string;
+  notCovered: Limit[];
+  applied?: Pick<Applied, 'already' | 'measures' | 'unavailable'> & { changes: number };
+  verification?: Verification;
+  undone?: Undone;
+  holdUntil?: string;
+}
+
+/** What `GET /v1/incidents/{id}` and the `status` query answer. */
+export interface IncidentView {
+  incident: string;
+  predecessor?: string;
+  title: string;
+  severity: Severity;
+  mode: Mode;
+  status: IncidentStatus;
+  outcome?: Outcome;
+  playbook: { id: string; name: string; version: number; digest: Digest };
+  requester: string;
+  openedAt: string;
+  closedAt?: string;
+  /** Alerts that joined, the first included. */
+  alerts: number;
+  steps: StepView[];
+  gate?: {
+    gate: Gate;
+    digest: Digest;
+    decisions: { person: string; verdict: 'approve' | 'deny'; at: string }[];
+    escalated: boolean;
+  };
+  ledger: { count: number; head: Digest };
+}

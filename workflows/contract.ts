@@ -1,0 +1,204 @@
+/**
+ * The shape of an incident as others see it: names and arguments of its workflow, Updates, Signals, Queries and activities. No logic, so that the gateway,
+ * the worker and the auditor can share it without loading the workflow.
+ */
+import type { Alert } from '../domain/alert.ts';
+import type { Applied, Limit, Mandate, Plan, Undone, Verification } from '../domain/action.ts';
+import type { Command, Decision, Gate, Opening } from '../domain/decision.ts';
+import type { EvidenceRef } from '../domain/evidence.ts';
+import type { IncidentInput, IncidentView, Outcome } from '../domain/incident.ts';
+import type { Digest, JsonObject } from '../domain/json.ts';
+import type { LedgerEntry } from '../domain/ledger.ts';
+import type { Signed } from '../domain/signature.ts';
+import type { Playbook } from '../language/run/playbook.ts';
+
+export const incidentWorkflow = 'incident';
+export const holdsWorkflow = 'holds';
+
+/** Update: a signed answer to an open gate. Its id is `<gate>/<person>`, so that a redelivery is one decision. */
+export const decideUpdate = 'decide';
+/** Update: a signed request (release, takeover, handback). Its id is the command's nonce. */
+export const commandUpdate = 'command';
+/** Signal: further alerts of the same key, batched. */
+export const alertsSignal = 'alerts';
+/** Query: an IncidentView. */
+export const statusQuery = 'status';
+
+export type IncidentArguments = IncidentInput<Playbook>;
+export type DecideArguments = Signed<Decision>;
+export type CommandArguments = Signed<Command>;
+export type AlertsArguments = Alert[];
+export type StatusResult = IncidentView;
+
+/** What a validator says when it refuses: the ApplicationFailure's `type`. */
+export const refusedType = 'Refused';
+
+/** `incident/<16 hex digits of the key's digest>`: Temporal lets one run of an id be open at a time, so a key has one open incident. */
+export function incidentWorkflowId(key: Digest): string {
+  return `incident/${key.slice('sha256:'.length, 'sha256:'.length + 16)}`;
+}
+
+/** An incident's id names its workflow (`inc-<16 hex>-<6 base32>`), so that nothing needs to be looked up to reach it. */
+export function workflowIdOf(incident: string): string | undefined {
+  const match = /^inc-([0-9a-f]{16})-[a-z2-7]{6}$/.exec(incident);
+  return match === null ? undefined : `incident/${match[1]}`;
+}
+
+export function holdsWorkflowId(cluster: string): string {
+  return `holds/${cluster}`;
+}
+
+/**
+ * Every activity of an incident carries the ledger entries that are not known to be stored yet, its own intent last, and stores them before
+ * it does anything. Its id is `<verb>/<seq>/<hash>` of that last entry.
+ */
+export interface Recorded {
+  entries: LedgerEntry[];
+}
+
+/** What `apply` and `undo` check before they change anything. */
+export interface Warrant {
+  opening: Signed<Opening>;
+  /** Absent when the step runs in automatic mode. */
+  gate?: Gate;
+  decisions: Signed<Decision>[];
+  /** True when guardrails let this step run without a person: the opening must say `automatic`. */
+  automatic: boolean;
+}
+
+/** Activities named `<action>.<verb>`, e.g. `kubernetes.quarantine-namespace.apply`. */
+export interface VerbActivities {
+  plan(request: Recorded & { incident: string; step: string; input: JsonObject }): Promise<Plan>;
+  apply(request: Recorded & { mandate: Mandate; warrant: Warrant }): Promise<Applied>;
+  verify(request: Recorded & { mandate: Mandate }): Promise<Verification>;
+  undo(request: Recorded & { mandate: Mandate; warrant: Warrant }): Promise<Undone>;
+}
+
+/** What a person reads when asked or told. Texts from the alert are raw: whoever renders them escapes them. */
+export interface GateNotice {
+  gate: Gate;
+  digest: Digest;
+  title: string;
+  severity: string;
+  playbook: { id: string; name: string; version: number };
+  alert: Pick<Alert, 'source' | 'rule' | 'summary' | 'cluster' | 'namespace' | 'pod' | 'image' | 'detectedAt'> | null;
+  alerts: number;
+  ifApproved: string[];
+  ifDenied: string[];
+  changes: string[];
+  changeCount: number;
+  notCovered: Limit[];
+  undo: string;
+  /** Display names of those who may decide. */
+  deciders: string[];
+  requesterName: string;
+}
+
+/** How a gate stands, to update its message in place. */
+export interface GateState {
+  state: 'open' | 'escalated' | 'approved' | 'denied' | 'expired' | 'superseded';
+  decisions: { person: string; name: string; verdict: 'approve' | 'deny'; reason?: string; at: string }[];
+}
+
+/** Where a message was posted; null when Slack is not configured. */
+export type MessageRef = { channel: string; ts: string } | null;
+
+export interface NoticeActivities {
+  /** Posts the question; posted twice it is still one message. */
+  'slack.ask'(request: Recorded & { channel: string; notice: GateNotice }): Promise<MessageRef>;
+  /** Brings the question's message up to date. */
+  'slack.update'(request: Recorded & { message: MessageRef; notice: GateNotice; state: GateState }): Promise<void>;
+  /**
+   * Tells the channel what happened, in the thread of `message` when there is one; `mention` names groups to call. `dedupe` is unique in the
+   * incident: told twice it is still one message.
+   */
+  'slack.tell'(
+    request: Recorded & {
+      channel: string;
+      message: MessageRef;
+      incident: string;
+      dedupe: string;
+      title: string;
+      lines: string[];
+      level: 'info' | 'good' | 'warning' | 'danger';
+      mention: string[];
+      /** Shows a button that asks for this incident's release. */
+      offerRelease: boolean;
+    },
+  ): Promise<MessageRef>;
+}
+
+/** Which target, for whom and until when. */
+export interface HoldRequest {
+  cluster: string;
+  /** The action's hold key: what it is that is held, e.g. `namespace/<uid>/quarantine`. */
+  target: string;
+  incident: string;
+  step: string;
+}
+
+export interface HoldActivities {
+  /** Answers the base snapshot: the first holder's, taken once. Waits while another incident restores the target. */
+  'holds.acquire'(
+    request: Recorded & { hold: HoldRequest; base: EvidenceRef; expiresAt: string },
+  ): Promise<{ base: EvidenceRef; first: boolean }>;
+  /** `last`: nobody else holds it, and it is this incident's to restore; then `holds.settle` must follow. */
+  'holds.let-go'(request: Recorded & { hold: HoldRequest }): Promise<{ last: boolean; base: EvidenceRef; others: string[] }>;
+  /** After a restore: `restored` ends the hold, otherwise it stays with this incident. */
+  'holds.settle'(request: Recorded & { hold: HoldRequest; restored: boolean }): Promise<void>;
+}
+
+export interface LedgerActivities {
+  /** Stores entries that nothing else carried. */
+  'ledger.record'(request: Recorded & { incident: string }): Promise<void>;
+  /** Closes the chain: signs head, count and the digest of the workflow bundle. Runs last. */
+  'ledger.seal'(request: Recorded & { incident: string; head: Digest; count: number; outcome: Outcome }): Promise<void>;
+}
+
+export type FixedActivities = NoticeActivities & HoldActivities & LedgerActivities;
+
+/** What `ledger.seal` signs. */
+export interface Seal {
+  type: 'firebreak/seal/v1';
+  incident: string;
+  head: Digest;
+  count: number;
+  outcome: Outcome;
+  /** SHA-256 of the workflow bundle that the worker ran. */
+  workflowBundle: Digest;
+  /** Keys that signed the decisions: whoever trusts the seal trusts these. */
+  gatewayKeys: IncidentInput['policy']['gatewayKeys'];
+  workflowId: string;
+  runId: string;
+  at: string;
+}
+
+/** What the exporter signs once a history is closed. */
+export interface HistorySeal {
+  type: 'firebreak/history/v1';
+  incident: string;
+  workflowId: string;
+  runId: string;
+  /** SHA-256 of the history file's bytes. */
+  history: Digest;
+  events: number;
+  at: string;
+}
+
+/** ApplicationFailure types that activities raise and the interpreter understands. */
+export const failureTypes = {
+  /** The world is neither as planned nor as applied. */
+  drift: 'Drift',
+  /** More is needed than was authorised: plan and ask again. */
+  beyondAuthority: 'BeyondAuthority',
+  /** The target is gone, or is another one. */
+  targetGone: 'TargetGone',
+  /** A guardrail that is checked at the moment of change. */
+  refused: 'Refused',
+  /** The warrant does not authorise this. */
+  unauthorised: 'Unauthorised',
+  /** The kill switch is on. */
+  stopped: 'Stopped',
+  /** Two histories claim one place in the ledger. */
+  ledgerConflict: 'LedgerConflict',
+} as const;
