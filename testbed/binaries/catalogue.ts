@@ -1,0 +1,78 @@
+/** How a binary is made when the machine has none: with Go, from the module proxy. */
+export type Recipe =
+  /** A package in the module graph of `testbed/build/<folder>/go.mod`: for programs that `go install` cannot take. */
+  | { kind: 'workspace'; folder: string; package: string; variables?: Record<string, string> }
+  /** `go install <package>@v<version>`. */
+  | { kind: 'module'; package: string; variables?: Record<string, string> };
+
+export interface BinarySpec {
+  /** Pinned, without the leading `v`. Also the version that one found on PATH must report. */
+  version: string;
+  /** Arguments that make the program print its version and exit. */
+  versionArgs: readonly string[];
+  /** Its first group is the version in that output. */
+  versionPattern: RegExp;
+  recipe: Recipe;
+  /** What a first build costs on two cores, for the person who waits. */
+  estimate: string;
+}
+
+const KUBERNETES = '1.34.4';
+
+/** A plain `go build` would report v0.0.0-master; clients and the version gates of Kubernetes read this. */
+const KUBERNETES_VARIABLES = {
+  'k8s.io/component-base/version.gitVersion': `v${KUBERNETES}`,
+  'k8s.io/component-base/version.gitMajor': '1',
+  'k8s.io/component-base/version.gitMinor': '34',
+  'k8s.io/component-base/version.gitTreeState': 'clean',
+};
+
+function kubernetes(command: string, versionArgs: string[], estimate: string): BinarySpec {
+  return {
+    version: KUBERNETES,
+    versionArgs,
+    versionPattern: /\bv(\d+\.\d+\.\d+\S*)/,
+    recipe: {
+      kind: 'workspace',
+      folder: 'kubernetes',
+      package: `k8s.io/kubernetes/cmd/${command}`,
+      variables: KUBERNETES_VARIABLES,
+    },
+    estimate,
+  };
+}
+
+/** Every program that the testbed runs. A new one is one entry here. */
+export const BINARIES = {
+  etcd: {
+    version: '3.6.4',
+    versionArgs: ['--version'],
+    versionPattern: /etcd Version: (\S+)/,
+    recipe: { kind: 'workspace', folder: 'kubernetes', package: 'go.etcd.io/etcd/server/v3' },
+    estimate: '1 minute',
+  },
+  'kube-apiserver': kubernetes('kube-apiserver', ['--version'], '4 minutes'),
+  'kube-controller-manager': kubernetes('kube-controller-manager', ['--version'], '1 minute'),
+  'kube-scheduler': kubernetes('kube-scheduler', ['--version'], '1 minute'),
+  kubectl: kubernetes('kubectl', ['version', '--client'], '1 minute'),
+  kwok: {
+    version: '0.8.0',
+    versionArgs: ['--version'],
+    versionPattern: /kwok version v(\S+)/,
+    recipe: { kind: 'module', package: 'sigs.k8s.io/kwok/cmd/kwok' },
+    estimate: '2 minutes',
+  },
+  temporal: {
+    version: '1.5.1',
+    versionArgs: ['--version'],
+    versionPattern: /temporal version (\S+)/,
+    recipe: {
+      kind: 'module',
+      package: 'github.com/temporalio/cli/cmd/temporal',
+      variables: { 'github.com/temporalio/cli/temporalcli.Version': '1.5.1' },
+    },
+    estimate: '2 minutes',
+  },
+} as const satisfies Record<string, BinarySpec>;
+
+export type BinaryName = keyof typeof BINARIES;

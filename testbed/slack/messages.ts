@@ -1,0 +1,91 @@
+import { EventEmitter, on } from 'node:events';
+import { objectsOf, textOf } from './types.ts';
+import type { Backend } from './emulator.ts';
+import type { EphemeralMessage, JsonObject, SlackMessage } from './types.ts';
+
+const asMessages = (value: unknown): SlackMessage[] =>
+  objectsOf(value).map((raw) => ({ ...raw, ts: textOf(raw['ts']), text: textOf(raw['text']) }));
+
+/** What people see in the channels: the emulator's messages, earlier versions of them, and ephemeral ones. */
+export class Messages {
+  readonly #backend: Backend;
+  readonly #changes = new EventEmitter();
+  readonly #versions = new Map<string, SlackMessage[]>();
+  #ephemeral: EphemeralMessage[] = [];
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  /** Every message of a channel, replies included, oldest first. */
+  async all(channel: string): Promise<SlackMessage[]> {
+    const roots: SlackMessage[] = [];
+    let cursor = '';
+    do {
+      const page = await this.#backend.asSlack('conversations.history', { channel, limit: 1000, cursor });
+      if (page['ok'] !== true) throw new Error(`cannot read channel ${channel}: ${textOf(page['error'])}`);
+      roots.push(...asMessages(page['messages']));
+      cursor = textOf((page['response_metadata'] as JsonObject | undefined)?.['next_cursor']);
+    } while (cursor !== '');
+    const threads = await Promise.all(
+      roots.map((root) => (root['reply_count'] === undefined ? [root] : this.#thread(channel, root.ts))),
+    );
+    return threads.flat().sort((a, b) => Number(a.ts) - Number(b.ts));
+  }
+
+  async find(channel: string, ts: string): Promise<SlackMessage | undefined> {
+    return (await this.all(channel)).find((message) => message.ts === ts);
+  }
+
+  async #thread(channel: string, ts: string): Promise<SlackMessage[]> {
+    return asMessages((await this.#backend.asSlack('conversations.replies', { channel, ts }))['messages']);
+  }
+
+  /** The versions that an update replaced, oldest first. A slow client may still show, and click in, one of them. */
+  versions(channel: string, ts: string): SlackMessage[] {
+    return this.#versions.get(`${channel} ${ts}`) ?? [];
+  }
+
+  keepVersion(channel: string, message: SlackMessage): void {
+    this.#versions.set(`${channel} ${message.ts}`, [...this.versions(channel, message.ts), message]);
+  }
+
+  ephemeral(userId?: string): EphemeralMessage[] {
+    return this.#ephemeral.filter((message) => userId === undefined || message.user === userId);
+  }
+
+  addEphemeral(message: EphemeralMessage): void {
+    this.#ephemeral.push(message);
+    this.changed();
+  }
+
+  replaceEphemeral(ts: string, change: { text: string; blocks?: JsonObject[] }): void {
+    this.#ephemeral = this.#ephemeral.map((old) =>
+      old.ts === ts ? { ts, channel: old.channel, user: old.user, ...change } : old,
+    );
+    this.changed();
+  }
+
+  removeEphemeral(ts: string): void {
+    this.#ephemeral = this.#ephemeral.filter((message) => message.ts !== ts);
+    this.changed();
+  }
+
+  changed(): void {
+    this.#changes.emit('change');
+  }
+
+  /** Looks after every change until `look` finds something. Rejects with a TimeoutError after `timeoutMs`. */
+  async until<T>(look: () => Promise<T | undefined>, timeoutMs: number): Promise<T> {
+    // Listening before the first look, so that a change between the two is not missed.
+    const changes = on(this.#changes, 'change', { signal: AbortSignal.timeout(timeoutMs) });
+    for (;;) {
+      const found = await look();
+      if (found !== undefined) {
+        await changes.return?.();
+        return found;
+      }
+      await changes.next();
+    }
+  }
+}
