@@ -72,7 +72,7 @@ export function loadCredentials(config: ClusterConfig): Credentials {
   function connect(options: RequestOptions): Dispatcher {
     const { ca, cert, key, passphrase, rejectUnauthorized, servername } = options;
     const material = digest(
-      [ca, cert, key, passphrase, rejectUnauthorized, servername].map((part) => String(part)),
+      [ca, cert, key].map(text).concat(text(passphrase), String(rejectUnauthorized), text(servername)),
     );
     if (agent?.key === material) return agent.dispatcher;
     // Requests in flight keep the old one until they have ended.
@@ -142,4 +142,9 @@ function unusable(config: ClusterConfig, why: string): FirebreakError {
 
 function defined(record: { [key: string]: unknown }): object {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
+}
+
+/** TLS material as text, to see whether it has changed. */
+function text(material: unknown): string {
+  return typeof material === 'string' || Buffer.isBuffer(material) ? material.toString() : '';
 }

@@ -106,14 +106,7 @@ function requireNamespace(namespace: string): string {
 
 /** The API server's own rule for path segments. */
 function requireName(name: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what must not get into a URL
-  if (
-    name !== '' &&
-    name.length <= 253 &&
-    name !== '.' &&
-    name !== '..' &&
-    !/[/%\u0000-\u0020\u007f]/.test(name)
-  )
+  if (name !== '' && name.length <= 253 && name !== '.' && name !== '..' && !/[/%\s\p{Cc}]/u.test(name))
     return name;
   throw new FirebreakError(
     'FB3209',
