@@ -1,0 +1,167 @@
+import { randomBytes } from 'node:crypto';
+import type { AccessLog } from '../domain/access-log.ts';
+import type { Command, Decision } from '../domain/decision.ts';
+import type { Digest } from '../domain/json.ts';
+import type { Signer } from '../domain/signature.ts';
+import { workflowIdOf } from '../workflows/contract.ts';
+import type { Directory } from './people.ts';
+import { Problem } from './problem.ts';
+import {
+  NotOpen,
+  Refused,
+  TemporalUnavailable,
+  WorkerUnavailable,
+  type IncidentPort,
+} from './temporal-port.ts';
+
+export interface DecisionRequest {
+  incident: string;
+  gate: string;
+  /** The digest the person was shown. */
+  digest: Digest;
+  verdict: 'approve' | 'deny';
+  /** Person id, authenticated by the caller. */
+  person: string;
+  reason?: string;
+  via: 'slack' | 'api';
+}
+
+export interface CommandRequest {
+  incident: string;
+  command: Command['command'];
+  person: string;
+  reason: string;
+  via: 'slack' | 'api';
+  /** The same nonce sent twice is one command; random when absent. */
+  nonce?: string;
+}
+
+/** Signs what an authenticated person said and brings it to the incident, which alone judges whether that person may. */
+export interface DecisionService {
+  /** Resolves once the incident has taken the decision. @throws Problem */
+  decide(request: DecisionRequest): Promise<void>;
+  /** Resolves once the incident has taken the command. @throws Problem */
+  command(request: CommandRequest): Promise<void>;
+}
+
+export interface DecisionDependencies {
+  incidents: Pick<IncidentPort, 'decide' | 'command'>;
+  directory: Pick<Directory, 'person'>;
+  signer: Signer;
+  accessLog: AccessLog;
+  now: () => Date;
+}
+
+const maxReason = 500;
+
+export function createDecisionService(deps: DecisionDependencies): DecisionService {
+  /** Runs one call and leaves exactly one line in the access log, whatever becomes of it. */
+  async function recorded(
+    kind: 'decision' | 'command',
+    request: DecisionRequest | CommandRequest,
+    call: (workflowId: string) => Promise<void>,
+  ): Promise<void> {
+    const detail = {
+      via: request.via,
+      ...('gate' in request
+        ? { gate: request.gate, digest: request.digest, verdict: request.verdict }
+        : { command: request.command }),
+    };
+    const line = { kind, actor: request.person, incident: request.incident, detail };
+    try {
+      const workflowId = workflowIdOf(request.incident);
+      if (workflowId === undefined) throw notFound(request.incident);
+      if (deps.directory.person(request.person) === undefined) {
+        throw new Problem(403, 'FB1103', 'the person is not in the directory, or no longer active');
+      }
+      await call(workflowId);
+    } catch (error) {
+      const problem = asProblem(error, request.incident);
+      await deps.accessLog.append({
+        ...line,
+        outcome: 'refused',
+        code: problem.code,
+        detail: { ...detail, why: problem.detail },
+      });
+      throw problem;
+    }
+    await deps.accessLog.append({ ...line, outcome: 'accepted' });
+  }
+
+  return {
+    decide: (request) =>
+      recorded('decision', request, async (workflowId) => {
+        const { incident, gate, digest, verdict, person, via } = request;
+        const reason = checkedReason(request.reason, verdict === 'deny');
+        const decision: Decision = {
+          type: 'firebreak/decision/v1',
+          incident,
+          gate,
+          digest,
+          verdict,
+          person,
+          ...(reason === '' ? {} : { reason }),
+          via,
+          at: deps.now().toISOString(),
+        };
+        // The verdict is part of the id: a redelivery is one decision, and a changed mind is judged, not answered with the first one's result.
+        await deps.incidents.decide(
+          workflowId,
+          `${gate}/${person}/${verdict}`,
+          await deps.signer.sign(decision),
+        );
+      }),
+
+    command: (request) =>
+      recorded('command', request, async (workflowId) => {
+        const { incident, command, person, via } = request;
+        const nonce = request.nonce ?? randomBytes(16).toString('hex');
+        const signed = await deps.signer.sign<Command>({
+          type: 'firebreak/command/v1',
+          incident,
+          command,
+          person,
+          reason: checkedReason(request.reason, true),
+          via,
+          at: deps.now().toISOString(),
+          nonce,
+        });
+        await deps.incidents.command(workflowId, nonce, signed);
+      }),
+  };
+}
+
+function checkedReason(reason: string | undefined, required: boolean): string {
+  const text = (reason ?? '').trim();
+  if (required && text === '') throw new Problem(422, 'FB1007', 'reason: say why, in a sentence');
+  if (text.length > maxReason) throw new Problem(422, 'FB1007', `reason: at most ${maxReason} characters`);
+  if (!text.isWellFormed()) throw new Problem(422, 'FB1007', 'reason: must be well-formed Unicode text');
+  return text;
+}
+
+export function notFound(incident: string): Problem {
+  return new Problem(404, 'FB1501', `there is no incident ${JSON.stringify(incident.slice(0, 64))}`);
+}
+
+/** The workflow's refusals that are about the person; the others are about the incident's state. */
+const aboutPerson: ReadonlySet<string> = new Set(['FB4007', 'FB4008', 'FB4011']);
+
+function asProblem(error: unknown, incident: string): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof Refused) {
+    const code = error.code ?? 'FB1502';
+    return new Problem(aboutPerson.has(code) ? 403 : 409, code, error.message, { incident });
+  }
+  if (error instanceof NotOpen) return new Problem(409, 'FB1503', 'the incident is closed', { incident });
+  if (error instanceof TemporalUnavailable) {
+    return new Problem(503, 'FB1401', 'Temporal cannot be reached; nothing was recorded, send it again', {
+      retryAfter: 5,
+    });
+  }
+  if (error instanceof WorkerUnavailable) {
+    return new Problem(503, 'FB1403', 'no worker answered in time; send it again, it counts once', {
+      retryAfter: 5,
+    });
+  }
+  return new Problem(500, 'FB1900', 'the gateway failed; its log has the request id', { cause: error });
+}
