@@ -35,7 +35,10 @@ const staticSelect: Check = (find, element, at) => {
   else find.list(element['option_groups'], `${at}/option_groups`, 100);
 };
 
-const choices = (max: number): Check => (find, element, at) => options(find, element['options'], `${at}/options`, max);
+const choices =
+  (max: number): Check =>
+  (find, element, at) =>
+    options(find, element['options'], `${at}/options`, max);
 
 /** docs.slack.dev/reference/block-kit/block-elements/button-element */
 const button: Check = (find, element, at) => {
@@ -51,7 +54,8 @@ const image: Check = (find, element, at) => {
   if (element['slack_file'] === undefined) find.string(element['image_url'], `${at}/image_url`, 3_000, 1);
 };
 
-const picker: Check = (find, element, at) => find.optionalText(element['placeholder'], `${at}/placeholder`, 150, true);
+const picker: Check = (find, element, at) =>
+  find.optionalText(element['placeholder'], `${at}/placeholder`, 150, true);
 
 const CHECKS: Record<string, Check> = {
   button,
@@ -80,13 +84,27 @@ const CHECKS: Record<string, Check> = {
   file_input: () => undefined,
 };
 
-export const ACTION_ELEMENTS = ['button', 'checkboxes', 'radio_buttons', 'overflow', 'datepicker', 'timepicker', 'datetimepicker']
-  .concat(Object.keys(CHECKS).filter((type) => type.endsWith('_select')));
-export const INPUT_ELEMENTS = Object.keys(CHECKS).filter((type) => !['button', 'image', 'overflow'].includes(type));
+export const ACTION_ELEMENTS = [
+  'button',
+  'checkboxes',
+  'radio_buttons',
+  'overflow',
+  'datepicker',
+  'timepicker',
+  'datetimepicker',
+].concat(Object.keys(CHECKS).filter((type) => type.endsWith('_select')));
+export const INPUT_ELEMENTS = Object.keys(CHECKS).filter(
+  (type) => !['button', 'image', 'overflow'].includes(type),
+);
 export const ACCESSORIES = [...ACTION_ELEMENTS, 'image'];
 
 /** Checks one element, which must be of one of the `allowed` types, and the confirmation that it may carry. */
-export function checkElement(find: Faultfinder, element: unknown, pointer: string, allowed: readonly string[]): void {
+export function checkElement(
+  find: Faultfinder,
+  element: unknown,
+  pointer: string,
+  allowed: readonly string[],
+): void {
   if (!find.object(element, pointer)) return;
   const type = element['type'];
   const check = typeof type === 'string' && allowed.includes(type) ? CHECKS[type] : undefined;

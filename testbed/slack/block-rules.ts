@@ -21,7 +21,8 @@ export class Faultfinder {
 
   /** A string of `min` to `max` characters; Slack's own wording names the first length that is refused. */
   string(value: unknown, pointer: string, max: number, min = 0): void {
-    if (typeof value !== 'string') return this.fault(value === undefined ? 'missing required field' : 'must be a string', pointer);
+    if (typeof value !== 'string')
+      return this.fault(value === undefined ? 'missing required field' : 'must be a string', pointer);
     if (value.length > max) this.fault(`must be less than ${max + 1} characters`, pointer);
     if (value.length < min) this.fault(`must be more than ${min - 1} characters`, pointer);
   }
@@ -41,7 +42,8 @@ export class Faultfinder {
   }
 
   oneOf(value: unknown, allowed: readonly string[], pointer: string): void {
-    if (typeof value !== 'string' || !allowed.includes(value)) this.fault(`must be one of ${allowed.join(', ')}`, pointer);
+    if (typeof value !== 'string' || !allowed.includes(value))
+      this.fault(`must be one of ${allowed.join(', ')}`, pointer);
   }
 
   /** A text object; `plain` demands `plain_text`. */

@@ -1,18 +1,20 @@
 import { ACCESSORIES, ACTION_ELEMENTS, INPUT_ELEMENTS, checkElement } from './block-elements.ts';
 import { Faultfinder } from './block-rules.ts';
 import { hex } from './identity.ts';
-import { isObject, objectsOf } from './types.ts';
+import { isObject, objectsOf, textOf } from './types.ts';
 import type { JsonObject } from './types.ts';
 
 type Check = (find: Faultfinder, block: JsonObject, pointer: string) => void;
 
 const section: Check = (find, block, at) => {
-  if (block['text'] === undefined && block['fields'] === undefined) find.fault('missing required field', `${at}/text`);
+  if (block['text'] === undefined && block['fields'] === undefined)
+    find.fault('missing required field', `${at}/text`);
   find.optionalText(block['text'], `${at}/text`, 3_000);
   if (block['fields'] !== undefined && find.list(block['fields'], `${at}/fields`, 10)) {
     for (const [index, field] of block['fields'].entries()) find.text(field, `${at}/fields/${index}`, 2_000);
   }
-  if (block['accessory'] !== undefined) checkElement(find, block['accessory'], `${at}/accessory`, ACCESSORIES);
+  if (block['accessory'] !== undefined)
+    checkElement(find, block['accessory'], `${at}/accessory`, ACCESSORIES);
 };
 
 const context: Check = (find, block, at) => {
@@ -52,7 +54,8 @@ const CHECKS: Record<string, Check> = {
   divider: () => undefined,
   header: (find, block, at) => find.text(block['text'], `${at}/text`, 150, true),
   markdown: (find, block, at) => find.string(block['text'], `${at}/text`, 12_000, 1),
-  rich_text: (find, block, at) => void find.list(block['elements'], `${at}/elements`, Number.MAX_SAFE_INTEGER, 0),
+  rich_text: (find, block, at) =>
+    void find.list(block['elements'], `${at}/elements`, Number.MAX_SAFE_INTEGER, 0),
 };
 
 /** The interactive elements of a block, wherever the block keeps them. */
@@ -66,10 +69,14 @@ function checkIds(find: Faultfinder, blocks: unknown[], pointer: string): void {
   for (const [index, block] of blocks.entries()) {
     if (!isObject(block)) continue;
     const id = block['block_id'];
-    if (id !== undefined && blockIds.has(id)) find.fault('block_id already in use', `${pointer}/${index}/block_id`);
+    if (id !== undefined && blockIds.has(id))
+      find.fault('block_id already in use', `${pointer}/${index}/block_id`);
     blockIds.add(id);
-    const actionIds = elementsOf(block).flatMap((element) => (element['action_id'] === undefined ? [] : [element['action_id']]));
-    if (new Set(actionIds).size < actionIds.length) find.fault('action_id already in use', `${pointer}/${index}/elements`);
+    const actionIds = elementsOf(block).flatMap((element) =>
+      element['action_id'] === undefined ? [] : [element['action_id']],
+    );
+    if (new Set(actionIds).size < actionIds.length)
+      find.fault('action_id already in use', `${pointer}/${index}/elements`);
   }
 }
 
@@ -108,20 +115,22 @@ export function checkView(view: JsonObject): string[] {
   return [...find.faults, ...checkBlocks(view['blocks'], 100, '/view/blocks')];
 }
 
+const TEXTS_AND_IMAGES = ['mrkdwn', 'plain_text', 'image'];
+
+const named = (element: unknown): unknown =>
+  isObject(element) && !TEXTS_AND_IMAGES.includes(textOf(element['type']))
+    ? { action_id: hex(3), ...element }
+    : element;
+
 /** Slack gives every block a block_id and every element an action_id that the app left out. */
 export function withIds(blocks: JsonObject[]): JsonObject[] {
-  const named = (element: unknown): unknown =>
-    isObject(element) && element['type'] !== 'mrkdwn' && element['type'] !== 'plain_text' && element['type'] !== 'image'
-      ? { action_id: hex(3), ...element }
-      : element;
-  return blocks.map((block) => {
-    const interactive = block['type'] === 'actions' || block['type'] === 'section' || block['type'] === 'input';
-    return {
-      ...block,
-      block_id: block['block_id'] ?? hex(3),
-      ...(interactive && Array.isArray(block['elements']) ? { elements: block['elements'].map(named) } : {}),
-      ...(interactive && block['accessory'] !== undefined ? { accessory: named(block['accessory']) } : {}),
-      ...(interactive && block['element'] !== undefined ? { element: named(block['element']) } : {}),
-    };
-  });
+  return blocks.map((block) => ({
+    ...block,
+    block_id: block['block_id'] ?? hex(3),
+    ...(block['type'] === 'actions' && Array.isArray(block['elements'])
+      ? { elements: block['elements'].map(named) }
+      : {}),
+    ...(block['accessory'] === undefined ? {} : { accessory: named(block['accessory']) }),
+    ...(block['element'] === undefined ? {} : { element: named(block['element']) }),
+  }));
 }

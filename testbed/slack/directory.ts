@@ -33,7 +33,8 @@ export class Directory {
 
   get(idOrName: string): DirectoryUser {
     const found =
-      this.#byId.get(idOrName)?.user ?? [...this.#byId.values()].find(({ user }) => user.name === idOrName)?.user;
+      this.#byId.get(idOrName)?.user ??
+      [...this.#byId.values()].find(({ user }) => user.name === idOrName)?.user;
     if (!found) throw new Error(`no user ${idOrName} in this workspace: add them to startSlack({ users })`);
     return found;
   }

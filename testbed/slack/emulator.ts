@@ -92,27 +92,39 @@ export async function startBackend(options: {
       return { ok: false, error: 'unknown_method', req_method: method };
     }
     const body: unknown = await response.json();
-    if (!isObject(body)) throw new Error(`the Slack emulator answered ${method} with something that is not an object`);
+    if (!isObject(body))
+      throw new Error(`the Slack emulator answered ${method} with something that is not an object`);
     return body;
   };
   const must = async (token: string, method: string, args: JsonObject): Promise<JsonObject> => {
     const body = await call(token, method, args);
-    if (body['ok'] !== true) throw new Error(`the Slack emulator refused ${method}: ${textOf(body['error'])}`);
+    if (body['ok'] !== true)
+      throw new Error(`the Slack emulator refused ${method}: ${textOf(body['error'])}`);
     return body;
   };
 
   const listed = await must(adminToken, 'users.list', { limit: 1000 });
   const users = new Map(objectsOf(listed['members']).map((one) => [textOf(one['name']), textOf(one['id'])]));
-  const rooms = await must(adminToken, 'conversations.list', { limit: 1000, types: 'public_channel,private_channel' });
-  const channels = new Map(objectsOf(rooms['channels']).map((one) => [textOf(one['name']), textOf(one['id'])]));
+  const rooms = await must(adminToken, 'conversations.list', {
+    limit: 1000,
+    types: 'public_channel,private_channel',
+  });
+  const channels = new Map(
+    objectsOf(rooms['channels']).map((one) => [textOf(one['name']), textOf(one['id'])]),
+  );
   for (const { name } of options.channels) {
     const channel = channels.get(name);
     if (!channel) throw new Error(`the Slack emulator did not create the channel ${name}`);
     for (const user of [workspace.botUserId, ...users.values()]) {
       const invited = await call(adminToken, 'conversations.invite', { channel, users: user });
       // Who is a member already depends on how the emulator made the channel.
-      if (invited['ok'] !== true && !['already_in_channel', 'cant_invite_self'].includes(textOf(invited['error']))) {
-        throw new Error(`the Slack emulator refused to let ${user} into ${name}: ${textOf(invited['error'])}`);
+      if (
+        invited['ok'] !== true &&
+        !['already_in_channel', 'cant_invite_self'].includes(textOf(invited['error']))
+      ) {
+        throw new Error(
+          `the Slack emulator refused to let ${user} into ${name}: ${textOf(invited['error'])}`,
+        );
       }
     }
   }

@@ -37,7 +37,8 @@ export class Faults {
 
   /** Plans `fault` for the next `calls` calls of `method`, or of any method. Earlier plans are used up first. */
   plan(fault: Fault, method: string | undefined, calls: number): void {
-    if (!Number.isInteger(calls) || calls < 1) throw new RangeError('calls must be a whole number of at least 1');
+    if (!Number.isInteger(calls) || calls < 1)
+      throw new RangeError('calls must be a whole number of at least 1');
     this.#planned.push({ fault, method, calls });
   }
 

@@ -1,5 +1,5 @@
 import { EventEmitter, on } from 'node:events';
-import { objectsOf, textOf } from './types.ts';
+import { isObject, objectsOf, textOf } from './types.ts';
 import type { Backend } from './emulator.ts';
 import type { EphemeralMessage, JsonObject, SlackMessage } from './types.ts';
 
@@ -25,20 +25,21 @@ export class Messages {
       const page = await this.#backend.asSlack('conversations.history', { channel, limit: 1000, cursor });
       if (page['ok'] !== true) throw new Error(`cannot read channel ${channel}: ${textOf(page['error'])}`);
       roots.push(...asMessages(page['messages']));
-      cursor = textOf((page['response_metadata'] as JsonObject | undefined)?.['next_cursor']);
+      const next = page['response_metadata'];
+      cursor = isObject(next) ? textOf(next['next_cursor']) : '';
     } while (cursor !== '');
-    const threads = await Promise.all(
-      roots.map((root) => (root['reply_count'] === undefined ? [root] : this.#thread(channel, root.ts))),
-    );
-    return threads.flat().sort((a, b) => Number(a.ts) - Number(b.ts));
+    const threads = await Promise.all(roots.map((root) => this.#thread(channel, root)));
+    return threads.flat().toSorted((a, b) => Number(a.ts) - Number(b.ts));
   }
 
   async find(channel: string, ts: string): Promise<SlackMessage | undefined> {
     return (await this.all(channel)).find((message) => message.ts === ts);
   }
 
-  async #thread(channel: string, ts: string): Promise<SlackMessage[]> {
-    return asMessages((await this.#backend.asSlack('conversations.replies', { channel, ts }))['messages']);
+  async #thread(channel: string, root: SlackMessage): Promise<SlackMessage[]> {
+    if (root['reply_count'] === undefined) return [root];
+    const answer = await this.#backend.asSlack('conversations.replies', { channel, ts: root.ts });
+    return asMessages(answer['messages']);
   }
 
   /** The versions that an update replaced, oldest first. A slow client may still show, and click in, one of them. */

@@ -29,7 +29,8 @@ const refused = (error: string, faults: string[]): JsonObject => ({
   response_metadata: { messages: faults.map((fault) => `[ERROR] ${fault}`) },
 });
 
-const isTrue = (value: unknown): boolean => value === true || value === 'true' || value === '1' || value === 1;
+const isTrue = (value: unknown): boolean =>
+  value === true || value === 'true' || value === '1' || value === 1;
 
 /**
  * The methods that the emulator answers too kindly, or not at all. Each checks what Slack's documentation says
@@ -45,7 +46,11 @@ export function methodOverrides(context: MethodContext): Record<string, Method> 
     const metadata = args['metadata'];
     if (
       metadata !== undefined &&
-      !(isObject(metadata) && typeof metadata['event_type'] === 'string' && isObject(metadata['event_payload']))
+      !(
+        isObject(metadata) &&
+        typeof metadata['event_type'] === 'string' &&
+        isObject(metadata['event_payload'])
+      )
     ) {
       return { faulty: failed('invalid_metadata_format') };
     }
@@ -96,63 +101,80 @@ export function methodOverrides(context: MethodContext): Record<string, Method> 
       const answer = await backend.asBot(method, { ...args, limit: 1000, cursor });
       if (answer['ok'] !== true) return answer;
       found.push(...objectsOf(answer['messages']));
-      cursor = isObject(answer['response_metadata']) ? textOf(answer['response_metadata']['next_cursor']) : '';
+      cursor = isObject(answer['response_metadata'])
+        ? textOf(answer['response_metadata']['next_cursor'])
+        : '';
       if (cursor === '') return { ok: true, messages: found };
     }
   };
 
-  const read = (method: string): Method => async (args) => {
-    const answer = await gather(method, args);
-    if (answer['ok'] !== true) return answer;
-    const all = objectsOf(answer['messages']);
-    if (method === 'conversations.replies' && all.length === 0) return failed('thread_not_found');
-    const isParent = (message: JsonObject): boolean => message['ts'] === args['ts'];
-    const wanted = all.filter((message) => isParent(message) || withinTimes(message, args));
-    const shown = isTrue(args['include_all_metadata']) ? wanted : wanted.map(stripMetadata);
-    return page(shown, args);
-  };
+  const read =
+    (method: string): Method =>
+    async (args) => {
+      const answer = await gather(method, args);
+      if (answer['ok'] !== true) return answer;
+      const all = objectsOf(answer['messages']);
+      if (method === 'conversations.replies' && all.length === 0) return failed('thread_not_found');
+      const isParent = (message: JsonObject): boolean => message['ts'] === args['ts'];
+      const wanted = all.filter((message) => isParent(message) || withinTimes(message, args));
+      const shown = isTrue(args['include_all_metadata']) ? wanted : wanted.map(stripMetadata);
+      return page(shown, args);
+    };
 
-  const users = (method: string): Method => async (args) => {
-    const answer = await backend.asBot(method, args);
-    if (isObject(answer['user'])) return { ...answer, user: directory.complete(answer['user']) };
-    if (!Array.isArray(answer['members'])) return answer;
-    const listed = objectsOf(answer['members']).filter((user) => directory.isListed(textOf(user['id'])));
-    return { ...answer, members: listed.map((user) => directory.complete(user)) };
-  };
+  const users =
+    (method: string): Method =>
+    async (args) => {
+      const answer = await backend.asBot(method, args);
+      if (isObject(answer['user'])) return { ...answer, user: directory.complete(answer['user']) };
+      if (!Array.isArray(answer['members'])) return answer;
+      const listed = objectsOf(answer['members']).filter((user) => directory.isListed(textOf(user['id'])));
+      return { ...answer, members: listed.map((user) => directory.complete(user)) };
+    };
 
   const share = (channel: JsonObject): JsonObject => {
     const external = context.externalChannels.has(textOf(channel['id']));
     return { ...channel, is_shared: external, is_ext_shared: external, is_org_shared: false };
   };
 
-  const conversations = (method: string): Method => async (args) => {
-    const answer = await backend.asBot(method, args);
-    if (isObject(answer['channel'])) return { ...answer, channel: share(answer['channel']) };
-    return Array.isArray(answer['channels']) ? { ...answer, channels: objectsOf(answer['channels']).map(share) } : answer;
-  };
+  const conversations =
+    (method: string): Method =>
+    async (args) => {
+      const answer = await backend.asBot(method, args);
+      if (isObject(answer['channel'])) return { ...answer, channel: share(answer['channel']) };
+      return Array.isArray(answer['channels'])
+        ? { ...answer, channels: objectsOf(answer['channels']).map(share) }
+        : answer;
+    };
 
-  const show = (method: 'views.open' | 'views.push'): Method => async (args) => {
-    const view = args['view'];
-    const faults = isObject(view) ? checkView(view) : ['missing required field [json-pointer:/view]'];
-    if (!isObject(view) || faults.length > 0) return refused('invalid_arguments', faults);
-    const trigger = triggers.exchange(textOf(args['trigger_id']) || textOf(args['interactivity_pointer']));
-    if (typeof trigger === 'string') return failed(trigger);
-    // The emulator keeps triggers of its own, in whole seconds: ours decides, and its is used up at once.
-    const { trigger_id } = await backend.asBot('views.generateTriggerId', {
-      user_id: trigger.userId,
-      ...(trigger.viewId === undefined ? {} : { view_id: trigger.viewId }),
-    });
-    const answer = await backend.asBot(method, { view: { ...view, blocks: withIds(objectsOf(view['blocks'])) }, trigger_id });
-    if (answer['ok'] === true) views.show(trigger.userId, answer['view']);
-    messages.changed();
-    return answer;
-  };
+  const show =
+    (method: 'views.open' | 'views.push'): Method =>
+    async (args) => {
+      const view = args['view'];
+      const faults = isObject(view) ? checkView(view) : ['missing required field [json-pointer:/view]'];
+      if (!isObject(view) || faults.length > 0) return refused('invalid_arguments', faults);
+      const trigger = triggers.exchange(textOf(args['trigger_id']) || textOf(args['interactivity_pointer']));
+      if (typeof trigger === 'string') return failed(trigger);
+      // The emulator keeps triggers of its own, in whole seconds: ours decides, and its is used up at once.
+      const { trigger_id } = await backend.asBot('views.generateTriggerId', {
+        user_id: trigger.userId,
+        ...(trigger.viewId === undefined ? {} : { view_id: trigger.viewId }),
+      });
+      const answer = await backend.asBot(method, {
+        view: { ...view, blocks: withIds(objectsOf(view['blocks'])) },
+        trigger_id,
+      });
+      if (answer['ok'] === true) views.show(trigger.userId, answer['view']);
+      messages.changed();
+      return answer;
+    };
 
   const updateView: Method = async (args) => {
     const view = args['view'];
     const faults = isObject(view) && view['type'] === 'modal' ? checkView(view) : [];
     if (faults.length > 0) return refused('invalid_arguments', faults);
-    const named = isObject(view) ? { ...args, view: { ...view, blocks: withIds(objectsOf(view['blocks'])) } } : args;
+    const named = isObject(view)
+      ? { ...args, view: { ...view, blocks: withIds(objectsOf(view['blocks'])) } }
+      : args;
     const answer = await backend.asBot('views.update', named);
     if (answer['ok'] === true) views.replace(answer['view']);
     messages.changed();

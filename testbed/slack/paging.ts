@@ -39,6 +39,8 @@ export function page(messages: JsonObject[], args: JsonObject): JsonObject {
     has_more: next !== undefined,
     ...(next === undefined
       ? {}
-      : { response_metadata: { next_cursor: Buffer.from(`next_ts:${textOf(next['ts'])}`).toString('base64') } }),
+      : {
+          response_metadata: { next_cursor: Buffer.from(`next_ts:${textOf(next['ts'])}`).toString('base64') },
+        }),
   };
 }

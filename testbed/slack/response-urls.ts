@@ -63,7 +63,8 @@ export class ResponseUrls {
     issued.uses += 1;
     if (body['delete_original'] === true) return this.#delete(issued);
     if (textOf(body['text']) === '' && objectsOf(body['blocks']).length === 0) return refuse(400, 'no_text');
-    if (body['blocks'] !== undefined && checkBlocks(body['blocks'], 50).length > 0) return refuse(400, 'invalid_blocks');
+    if (body['blocks'] !== undefined && checkBlocks(body['blocks'], 50).length > 0)
+      return refuse(400, 'invalid_blocks');
     const content = {
       text: textOf(body['text']),
       ...(body['blocks'] === undefined ? {} : { blocks: withIds(objectsOf(body['blocks'])) }),
@@ -87,7 +88,11 @@ export class ResponseUrls {
       return { status: 200, body: { ok: true } };
     }
     const before = await this.#messages.find(issued.channel, issued.messageTs);
-    const answer = await this.#do('chat.update', { channel: issued.channel, ts: issued.messageTs, ...content });
+    const answer = await this.#do('chat.update', {
+      channel: issued.channel,
+      ts: issued.messageTs,
+      ...content,
+    });
     if (answer.status === 200 && before) this.#messages.keepVersion(issued.channel, before);
     return answer;
   }

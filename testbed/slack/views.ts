@@ -60,7 +60,8 @@ export function stateValues(view: SlackView, given: Record<string, Record<string
   }
   for (const [blockId, actions] of Object.entries(given)) {
     for (const actionId of Object.keys(actions)) {
-      if (values[blockId]?.[actionId] === undefined) throw new Error(`the view has no input ${blockId}/${actionId}`);
+      if (values[blockId]?.[actionId] === undefined)
+        throw new Error(`the view has no input ${blockId}/${actionId}`);
     }
   }
   return values;
