@@ -37,7 +37,9 @@ export async function resolveBinary(name: string, spec: BinarySpec, env: NodeJS.
   const setting = env[settingOf(name)];
   if (setting) {
     if (await isExecutable(setting)) return setting;
-    throw new Error(`${settingOf(name)} is ${setting}, which is not an executable file: correct it or unset it`);
+    throw new Error(
+      `${settingOf(name)} is ${setting}, which is not an executable file: correct it or unset it`,
+    );
   }
   return (await onPath(name, spec, env)) ?? (await inCache(name, spec, env));
 }

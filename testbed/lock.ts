@@ -20,7 +20,11 @@ interface Holder {
  *
  * @param onWait called once, with the pid of the holder, if the lock is not free at once.
  */
-export async function withLock<T>(path: string, work: () => Promise<T>, onWait?: (pid: number) => void): Promise<T> {
+export async function withLock<T>(
+  path: string,
+  work: () => Promise<T>,
+  onWait?: (pid: number) => void,
+): Promise<T> {
   const nonce = await acquire(path, onWait);
   try {
     return await work();

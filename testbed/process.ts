@@ -95,7 +95,10 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
       child.ref();
       child.kill('SIGTERM');
       const timer = new AbortController();
-      await Promise.race([exited, sleep(graceMs, undefined, { signal: timer.signal }).catch(() => undefined)]);
+      await Promise.race([
+        exited,
+        sleep(graceMs, undefined, { signal: timer.signal }).catch(() => undefined),
+      ]);
       timer.abort();
       if (running) process.kill(-pid, 'SIGKILL');
       await exited;
@@ -126,7 +129,9 @@ export async function startService(options: ServiceOptions): Promise<RunningProc
 }
 
 async function failure(service: RunningProcess, what: string): Promise<Error> {
-  return new Error(`${service.name} ${what}; the end of ${service.logFile}:\n${await logTail(service.logFile)}`);
+  return new Error(
+    `${service.name} ${what}; the end of ${service.logFile}:\n${await logTail(service.logFile)}`,
+  );
 }
 
 /** The last lines of a log, for an error message. */
@@ -135,7 +140,11 @@ export async function logTail(file: string): Promise<string> {
 }
 
 /** Waits until `condition` holds, asking again every 20 ms. @throws after `withinMs`, naming `what` and the last error. */
-export async function waitFor(what: string, condition: () => Promise<boolean>, withinMs = 30_000): Promise<void> {
+export async function waitFor(
+  what: string,
+  condition: () => Promise<boolean>,
+  withinMs = 30_000,
+): Promise<void> {
   const deadline = Date.now() + withinMs;
   let lastError: unknown;
   for (;;) {
@@ -145,7 +154,10 @@ export async function waitFor(what: string, condition: () => Promise<boolean>, w
       lastError = error;
     }
     if (Date.now() > deadline) {
-      throw new Error(`${what}: not within ${withinMs / 1000} s`, lastError === undefined ? {} : { cause: lastError });
+      throw new Error(
+        `${what}: not within ${withinMs / 1000} s`,
+        lastError === undefined ? {} : { cause: lastError },
+      );
     }
     await sleep(20);
   }

@@ -140,6 +140,7 @@ export async function startSlack(options: SlackOptions = {}): Promise<SlackTestb
     directory.add(id, spec);
   }
   const channelNamed = (idOrName: string): { id: string; name: string; external: boolean } => {
+    if (idOrName.startsWith('D')) return { id: idOrName, name: 'directmessage', external: false };
     const found = [...backend.channels].find(([name, id]) => id === idOrName || name === idOrName);
     if (!found)
       throw new Error(`no channel ${idOrName} in this workspace: add it to startSlack({ channels })`);
@@ -155,7 +156,7 @@ export async function startSlack(options: SlackOptions = {}): Promise<SlackTestb
 
   const messages = new Messages(backend);
   const faults = new Faults(clock, options.limitPosts ?? false);
-  const responseUrls = new ResponseUrls(backend, messages, clock, workspace.teamId);
+  const responseUrls = new ResponseUrls(backend, messages, clock, workspace);
   const socketMode = new SocketMode(workspace.appId);
   const calls: CallRecord[] = [];
   const triggers = new Triggers(clock);

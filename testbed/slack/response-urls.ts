@@ -3,7 +3,7 @@ import { digits, hex } from './identity.ts';
 import { objectsOf, textOf } from './types.ts';
 import type { Backend } from './emulator.ts';
 import type { Messages } from './messages.ts';
-import type { Clock, JsonObject } from './types.ts';
+import type { Clock, JsonObject, Workspace } from './types.ts';
 
 /** "up to 5 times within 30 minutes" — Handling user interaction, docs.slack.dev/interactivity. */
 const MOST_USES = 5;
@@ -38,19 +38,19 @@ export class ResponseUrls {
   readonly #backend: Backend;
   readonly #messages: Messages;
   readonly #clock: Clock;
-  readonly #teamId: string;
+  readonly #workspace: Workspace;
   readonly #issued = new Map<string, Issued>();
 
-  constructor(backend: Backend, messages: Messages, clock: Clock, teamId: string) {
+  constructor(backend: Backend, messages: Messages, clock: Clock, workspace: Workspace) {
     this.#backend = backend;
     this.#messages = messages;
     this.#clock = clock;
-    this.#teamId = teamId;
+    this.#workspace = workspace;
   }
 
   /** The path of a new response_url. Whoever knows it can answer: it needs no token. */
   issue(origin: Origin): string {
-    const path = `/actions/${this.#teamId}/${digits(13)}/${hex(12)}`;
+    const path = `/actions/${this.#workspace.teamId}/${digits(13)}/${hex(12)}`;
     this.#issued.set(path, { ...origin, issuedAt: this.#clock.now(), uses: 0 });
     return path;
   }
@@ -74,7 +74,8 @@ export class ResponseUrls {
     const threadTs = textOf(body['thread_ts']) || issued.threadTs;
     const thread = threadTs === undefined ? {} : { thread_ts: threadTs };
     if (body['response_type'] === 'in_channel') {
-      return this.#do('chat.postMessage', { channel: issued.channel, ...content, ...thread });
+      const author = { bot_id: this.#workspace.botId, app_id: this.#workspace.appId };
+      return this.#do('chat.postMessage', { channel: issued.channel, ...content, ...thread, ...author });
     }
     // Ephemeral unless told: only the person who clicked sees it.
     const ts = `${Math.floor(this.#clock.now() / 1000)}.${digits(6)}`;

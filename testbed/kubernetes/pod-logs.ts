@@ -1,0 +1,94 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { waitFor } from '../process.ts';
+import { ensure } from './api.ts';
+import type { Api } from './api.ts';
+
+/** What `kubectl logs` of one container is to answer. */
+export interface PodLogs {
+  namespace: string;
+  pod: string;
+  container: string;
+  /** Lines of the running container. */
+  current: readonly string[];
+  /** Lines of the container before its last restart (`--previous`). */
+  previous?: readonly string[];
+}
+
+const API_VERSION = 'kwok.x-k8s.io/v1alpha1';
+const GROUP = '/apis/kwok.x-k8s.io/v1alpha1';
+
+/** kwok's resource that names the files which its kubelet API serves as a pod's logs. */
+const LOGS_CRD = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'logs.kwok.x-k8s.io' },
+  spec: {
+    group: 'kwok.x-k8s.io',
+    names: { kind: 'Logs', listKind: 'LogsList', plural: 'logs', singular: 'logs' },
+    scope: 'Namespaced',
+    versions: [
+      {
+        name: 'v1alpha1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+};
+
+/** Creates the resource. */
+export async function installPodLogs(api: Api): Promise<void> {
+  await ensure(api, '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', LOGS_CRD);
+  await waitFor(
+    'the resource logs.kwok.x-k8s.io',
+    async () => (await api.get(`${GROUP}/logs`)).status === 200,
+  );
+}
+
+/** What pods log that nobody wrote logs for: one line, and no previous container. Returns the entry for kwok's configuration. */
+export async function writeDefaultPodLogs(dir: string): Promise<object> {
+  const logsFile = join(dir, 'pod-logs', 'default.log');
+  await mkdir(join(dir, 'pod-logs'), { recursive: true });
+  await writeFile(logsFile, criFormat(['this container is pretended by kwok and says nothing']));
+  return {
+    apiVersion: API_VERSION,
+    kind: 'ClusterLogs',
+    metadata: { name: 'default' },
+    spec: { logs: [{ logsFile }] },
+  };
+}
+
+/** Sets what one container of a pod has logged, and waits until the API serves it. It replaces what was set for that pod. */
+export async function writePodLogs(api: Api, dir: string, logs: PodLogs): Promise<void> {
+  const folder = join(dir, 'pod-logs', logs.namespace, logs.pod);
+  await mkdir(folder, { recursive: true });
+  const logsFile = join(folder, `${logs.container}.log`);
+  await writeFile(logsFile, criFormat(logs.current));
+  const entry: Record<string, unknown> = { containers: [logs.container], logsFile };
+  if (logs.previous) {
+    const previousLogsFile = join(folder, `${logs.container}.previous.log`);
+    await writeFile(previousLogsFile, criFormat(logs.previous));
+    entry['previousLogsFile'] = previousLogsFile;
+  }
+  const collection = `${GROUP}/namespaces/${logs.namespace}/logs`;
+  const object = {
+    apiVersion: API_VERSION,
+    kind: 'Logs',
+    metadata: { name: logs.pod, namespace: logs.namespace },
+    spec: { logs: [entry] },
+  };
+  await ensure(api, collection, object);
+  const url = `/api/v1/namespaces/${logs.namespace}/pods/${logs.pod}/log?container=${logs.container}`;
+  const expected = logs.current.map((line) => `${line}\n`).join('');
+  await waitFor(
+    `the logs of ${logs.namespace}/${logs.pod}`,
+    async () => (await api.get(url)).body === expected,
+  );
+}
+
+/** The format of container logs on a node: time, stream, F for a full line, text. */
+function criFormat(lines: readonly string[]): string {
+  return lines.map((line) => `${new Date().toISOString()} stdout F ${line}\n`).join('');
+}
