@@ -1,4 +1,4 @@
-import type { Digest, Json } from './json.ts';
+import { digest, type Digest, type Json } from './json.ts';
 
 /**
  * One line of the gateway's own chained log: what never reaches a workflow (refused calls, unauthorised clicks) and what
@@ -31,4 +31,35 @@ export interface AccessLog {
   append(record: AccessRecord): Promise<void>;
   /** The whole log in order. */
   read(): Promise<AccessEntry[]>;
+}
+
+/** The `prev` of the first line. */
+export const accessGenesis: Digest = digest({ firebreak: 'access-log/v1' });
+
+/** The hash that a line must carry: the digest of the line without `hash`. */
+export function accessHash(entry: Omit<AccessEntry, 'hash'>): Digest {
+  const { v, seq, prev, at, outcome, kind, code, incident, actor, detail } = entry;
+  return digest({ v, seq, prev, at, outcome, kind, code, incident, actor, detail });
+}
+
+export interface AccessFinding {
+  /** The `seq` that stands in the line. */
+  seq: number;
+  problem: 'wrong-hash' | 'wrong-seq' | 'broken-chain';
+}
+
+/**
+ * What is wrong with a whole access log: lines altered, removed or swapped. That lines are missing at its end shows only against a
+ * head that was signed.
+ */
+export function checkAccessChain(entries: readonly AccessEntry[]): AccessFinding[] {
+  const findings: AccessFinding[] = [];
+  let prev = accessGenesis;
+  for (const [index, entry] of entries.entries()) {
+    if (entry.seq !== index + 1) findings.push({ seq: entry.seq, problem: 'wrong-seq' });
+    if (entry.prev !== prev) findings.push({ seq: entry.seq, problem: 'broken-chain' });
+    if (entry.hash !== accessHash(entry)) findings.push({ seq: entry.seq, problem: 'wrong-hash' });
+    prev = entry.hash;
+  }
+  return findings;
 }
