@@ -40,7 +40,7 @@ const LOG_TAIL_LINES = 20;
  * Ends a process group when its standard input closes. The kernel closes that pipe however this process ends, by SIGKILL
  * too, and whichever thread did the spawning (a parent-death signal is tied to the thread).
  */
-const WATCHDOG = 'read -r _; kill -KILL -- "-$1"';
+const WATCHDOG = 'read -r _; kill -s KILL -- "-$1"';
 
 /**
  * Starts a program that cannot outlive this process. It does not keep this process's event loop alive.

@@ -4,8 +4,8 @@ import type { KeyPair } from './certificates.ts';
 /** What the testbed itself asks of a kube-apiserver: one JSON request at a time. */
 export interface Api {
   get(path: string): Promise<Answer>;
-  post(path: string, body: object): Promise<Answer>;
-  put(path: string, body: object): Promise<Answer>;
+  /** Server-side apply: creates the object at `path`, or makes its fields these. */
+  apply(path: string, object: object): Promise<Answer>;
 }
 
 export interface Answer {
@@ -26,9 +26,9 @@ export function createApi(url: string, caCertificate: string, identity: KeyPair)
     keepAlive: false,
   });
 
-  function send(method: string, path: string, body?: object): Promise<Answer> {
+  function send(method: string, path: string, body?: object, type = 'application/json'): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const headers = { 'content-type': 'application/json', accept: 'application/json' };
+      const headers = { 'content-type': type, accept: 'application/json' };
       const signal = AbortSignal.timeout(TIMEOUT_MS);
       const outgoing = request(new URL(path, url), { method, agent, headers, signal }, (response) => {
         const chunks: Buffer[] = [];
@@ -47,14 +47,13 @@ export function createApi(url: string, caCertificate: string, identity: KeyPair)
 
   return {
     get: (path) => send('GET', path),
-    post: (path, body) => send('POST', path, body),
-    put: (path, body) => send('PUT', path, body),
+    apply: (path, object) =>
+      send('PATCH', `${path}?fieldManager=testbed&force=true`, object, 'application/apply-patch+yaml'),
   };
 }
 
-/** Creates an object, or leaves the one that is there. @throws with the server's message on any other answer. */
-export async function ensure(api: Api, collection: string, object: object): Promise<void> {
-  const { status, body } = await api.post(collection, object);
-  if (status !== 201 && status !== 409)
-    throw new Error(`POST ${collection}: ${status} ${JSON.stringify(body)}`);
+/** {@link Api.apply}. @throws with the server's message when it is refused. */
+export async function apply(api: Api, path: string, object: object): Promise<void> {
+  const { status, body } = await api.apply(path, object);
+  if (status !== 200 && status !== 201) throw new Error(`apply ${path}: ${status} ${JSON.stringify(body)}`);
 }

@@ -4,7 +4,7 @@ import { binary } from '../binaries.ts';
 import { freePort } from '../ports.ts';
 import { startService, waitFor } from '../process.ts';
 import type { RunningProcess } from '../process.ts';
-import { ensure } from './api.ts';
+import { apply } from './api.ts';
 import type { Api } from './api.ts';
 import { writeKeyPair } from './certificates.ts';
 import type { Plane } from './control-plane.ts';
@@ -18,7 +18,7 @@ const ROLE = 'firebreak-testbed-kwok';
 /** Once, before the first node: what kwok reads beyond what the Node authorizer lets a kubelet read. */
 export async function prepareNodes(api: Api): Promise<void> {
   await Promise.all([
-    ensure(api, `${RBAC}/clusterroles`, {
+    apply(api, `${RBAC}/clusterroles/${ROLE}`, {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'ClusterRole',
       metadata: { name: ROLE },
@@ -28,7 +28,7 @@ export async function prepareNodes(api: Api): Promise<void> {
         { apiGroups: ['kwok.x-k8s.io'], resources: ['logs'], verbs: ['get', 'list', 'watch'] },
       ],
     }),
-    ensure(api, `${RBAC}/clusterrolebindings`, {
+    apply(api, `${RBAC}/clusterrolebindings/${ROLE}`, {
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'ClusterRoleBinding',
       metadata: { name: ROLE },
@@ -62,7 +62,7 @@ export async function startNode(plane: Plane, url: string, api: Api, index: numb
     ),
     writeKeyPair(dir, name, server),
     writeFile(configFile, documents.join('\n---\n')),
-    ensure(api, '/api/v1/nodes', {
+    apply(api, `/api/v1/nodes/${name}`, {
       apiVersion: 'v1',
       kind: 'Node',
       metadata: { name, labels: { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux' } },

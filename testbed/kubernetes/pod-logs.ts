@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { waitFor } from '../process.ts';
-import { ensure } from './api.ts';
+import { apply } from './api.ts';
 import type { Api } from './api.ts';
 
 /** What `kubectl logs` of one container is to answer. */
@@ -40,7 +40,11 @@ const LOGS_CRD = {
 
 /** Creates the resource. */
 export async function installPodLogs(api: Api): Promise<void> {
-  await ensure(api, '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', LOGS_CRD);
+  await apply(
+    api,
+    `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${LOGS_CRD.metadata.name}`,
+    LOGS_CRD,
+  );
   await waitFor(
     'the resource logs.kwok.x-k8s.io',
     async () => (await api.get(`${GROUP}/logs`)).status === 200,
@@ -60,32 +64,42 @@ export async function writeDefaultPodLogs(dir: string): Promise<object> {
   };
 }
 
-/** Sets what one container of a pod has logged, and waits until the API serves it. It replaces what was set for that pod. */
+/** Sets what one container of a pod has logged, and waits until the API serves it; what others have logged stays. */
 export async function writePodLogs(api: Api, dir: string, logs: PodLogs): Promise<void> {
-  const folder = join(dir, 'pod-logs', logs.namespace, logs.pod);
+  const { namespace, pod, container, current, previous } = logs;
+  const folder = join(dir, 'pod-logs', namespace, pod);
   await mkdir(folder, { recursive: true });
-  const logsFile = join(folder, `${logs.container}.log`);
-  await writeFile(logsFile, criFormat(logs.current));
-  const entry: Record<string, unknown> = { containers: [logs.container], logsFile };
-  if (logs.previous) {
-    const previousLogsFile = join(folder, `${logs.container}.previous.log`);
-    await writeFile(previousLogsFile, criFormat(logs.previous));
-    entry['previousLogsFile'] = previousLogsFile;
-  }
-  const collection = `${GROUP}/namespaces/${logs.namespace}/logs`;
-  const object = {
+  const logsFile = join(folder, `${container}.log`);
+  const previousLogsFile = join(folder, `${container}.previous.log`);
+  await writeFile(logsFile, criFormat(current));
+  if (previous) await writeFile(previousLogsFile, criFormat(previous));
+
+  const path = `${GROUP}/namespaces/${namespace}/logs/${pod}`;
+  const stored = await api.get(path);
+  const others = stored.status === 200 ? (stored.body as LogsResource).spec.logs : [];
+  const own = { containers: [container], logsFile, ...(previous ? { previousLogsFile } : {}) };
+  const resource: LogsResource = {
     apiVersion: API_VERSION,
     kind: 'Logs',
-    metadata: { name: logs.pod, namespace: logs.namespace },
-    spec: { logs: [entry] },
+    metadata: { name: pod, namespace },
+    spec: { logs: [...others.filter(({ containers }) => !containers.includes(container)), own] },
   };
-  await ensure(api, collection, object);
-  const url = `/api/v1/namespaces/${logs.namespace}/pods/${logs.pod}/log?container=${logs.container}`;
-  const expected = logs.current.map((line) => `${line}\n`).join('');
+  await apply(api, path, resource);
+
+  const url = `/api/v1/namespaces/${namespace}/pods/${pod}/log?container=${container}`;
+  const answers = async (query: string, lines: readonly string[]): Promise<boolean> =>
+    (await api.get(url + query)).body === lines.map((line) => `${line}\n`).join('');
   await waitFor(
-    `the logs of ${logs.namespace}/${logs.pod}`,
-    async () => (await api.get(url)).body === expected,
+    `the logs of ${namespace}/${pod}`,
+    async () => (await answers('', current)) && (!previous || (await answers('&previous=true', previous))),
   );
+}
+
+interface LogsResource {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; namespace: string };
+  spec: { logs: Array<{ containers: string[]; logsFile: string; previousLogsFile?: string }> };
 }
 
 /** The format of container logs on a node: time, stream, F for a full line, text. */

@@ -1,0 +1,103 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { binary } from './binaries.ts';
+import { BINARIES } from './binaries/catalogue.ts';
+import type { BinaryName } from './binaries/catalogue.ts';
+import { startKubernetes } from './kubernetes.ts';
+import { startTemporal } from './temporal.ts';
+
+/** Something that runs until it is stopped, and the environment with which a program finds it. */
+interface Part {
+  env: Record<string, string>;
+  /** For the person: what it is and where. */
+  summary: string;
+  stop(): Promise<void>;
+}
+
+const PARTS: Record<string, () => Promise<Part>> = {
+  async temporal() {
+    const temporal = await startTemporal({ ui: true });
+    return {
+      env: { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace },
+      summary: `Temporal   ${temporal.address}   UI ${temporal.uiAddress ?? 'off'}   log ${temporal.logFile}`,
+      stop: () => temporal.stop(),
+    };
+  },
+  async kubernetes() {
+    const kubernetes = await startKubernetes();
+    return {
+      env: { KUBECONFIG: kubernetes.adminKubeconfig },
+      summary: `Kubernetes ${kubernetes.url}   kubectl ${kubernetes.kubectl}   logs ${kubernetes.dir}`,
+      stop: () => kubernetes.stop(),
+    };
+  },
+};
+
+/** Runs the parts until SIGINT or SIGTERM, then stops them. */
+async function up({ only }: { only: string[] }): Promise<void> {
+  const signal = new Promise<NodeJS.Signals>((resolve) => {
+    process.once('SIGINT', resolve);
+    process.once('SIGTERM', resolve);
+  });
+  // Before everything is up there is nobody to hand over to: the parts' watchdogs end them when this process ends.
+  const impatient = (): never => process.exit(130);
+  void signal.then(() => starting && impatient());
+  let starting = true;
+  // One after the other: a first build of one must not mix its progress with another's.
+  const parts: Part[] = [];
+  try {
+    for (const name of only) parts.push(await PARTS[name]!());
+    starting = false;
+    for (const part of parts) process.stdout.write(`# ${part.summary}\n`);
+    for (const part of parts) {
+      for (const [name, value] of Object.entries(part.env)) process.stdout.write(`export ${name}=${value}\n`);
+    }
+    process.stdout.write('# running; Ctrl-C stops everything\n');
+    const keepAlive = setInterval(() => {}, 2 ** 30);
+    await signal;
+    clearInterval(keepAlive);
+  } finally {
+    await Promise.all(parts.map((part) => part.stop()));
+  }
+}
+
+function partNames(value: string): string[] {
+  const names = value.split(',').map((name) => name.trim());
+  const unknown = names.filter((name) => !Object.hasOwn(PARTS, name));
+  if (unknown.length)
+    throw new InvalidArgumentError(
+      `unknown: ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}`,
+    );
+  return names;
+}
+
+function binaryName(value: string, previous: BinaryName[] = []): BinaryName[] {
+  if (!Object.hasOwn(BINARIES, value)) {
+    throw new InvalidArgumentError(`there are ${Object.keys(BINARIES).join(', ')}`);
+  }
+  return [...previous, value as BinaryName];
+}
+
+const program = new Command('testbed').description(
+  'The real parts that Firebreak is tried against, on this machine',
+);
+program
+  .command('up')
+  .description('start the parts, print how to reach them, stop them on Ctrl-C')
+  .option('--only <parts>', `some of ${Object.keys(PARTS).join(',')}`, partNames, Object.keys(PARTS))
+  .action(up);
+program
+  .command('build')
+  .description('find or build the programs, and print where they are')
+  .argument('[names...]', 'default: all', binaryName)
+  .action(async (names: BinaryName[] | undefined) => {
+    for (const name of names?.length ? names : (Object.keys(BINARIES) as BinaryName[])) {
+      process.stdout.write(`${name} ${await binary(name)}\n`);
+    }
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`testbed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
