@@ -1,0 +1,143 @@
+import type { GateNotice, GateState } from '../../workflows/contract.ts';
+import { slackActions, type GateButton } from '../../domain/slack-action.ts';
+import {
+  bullets,
+  buttons,
+  fallback,
+  header,
+  moment,
+  paragraph,
+  plain,
+  quoted,
+  rich,
+  say,
+  smallPrint,
+  strong,
+  unfolded,
+  type Blocks,
+} from './blocks.ts';
+import { oneLine } from '../../domain/safe-text.ts';
+import { standing } from './approval-state.ts';
+import { names } from './words.ts';
+import { severityMark } from './words.ts';
+
+/** How much is shown. Together they stay well under what Slack takes in one message (it refuses at about 11,000 characters, unwritten). */
+const shown = { impact: 6, change: 5, limits: 12, objects: 4, deciders: 12 };
+
+export interface Rendered {
+  blocks: Blocks;
+  /** For notifications and screen readers; escaped. */
+  text: string;
+}
+
+/** The question as a person reads it: what happens either way and what is not covered come first, who and what for after. */
+export function approvalMessage(notice: GateNotice, state: GateState): Rendered {
+  const open = state.state === 'open' || state.state === 'escalated';
+  const { title, text, blocks } = standing(notice, state);
+  return {
+    text: fallback(text, 600),
+    blocks: [
+      header(`${severityMark(notice.severity)} ${title}`),
+      ...blocks,
+      rich(
+        paragraph(strong('If approved')),
+        bullets(notice.ifApproved, shown.impact, 240),
+        paragraph(strong('If not approved')),
+        bullets(notice.ifDenied, shown.impact, 200),
+      ),
+      unfolded(notCovered(notice)),
+      rich(
+        paragraph(strong(`Changes now: ${notice.changeCount}`)),
+        ...(notice.changes.length > 0
+          ? [bullets(notice.changes, shown.change, 160, notice.changeCount)]
+          : []),
+        paragraph(strong('Undo: '), say(oneLine(notice.undo, 300) || 'none')),
+        paragraph(strong('Who decides: '), ...deciders(notice)),
+      ),
+      ...alertFacts(notice),
+      ...(open ? [decisionButtons(notice)] : []),
+      smallPrint(
+        oneLine(`Incident ${notice.gate.incident}`, 120),
+        oneLine(`Playbook ${notice.playbook.id} v${notice.playbook.version}, ${notice.playbook.name}`, 160),
+        oneLine(`Gate ${notice.gate.id}, digest ${notice.digest.replace('sha256:', '').slice(0, 12)}`, 120),
+      ),
+    ],
+  };
+}
+
+/** Never folded and never left out: an approver must know what stays open. */
+function notCovered({ notCovered: limits }: GateNotice): string {
+  if (limits.length === 0) return '⚠️ NOT COVERED\nThe plan names nothing that it does not cover.';
+  const lines = limits.slice(0, shown.limits).map((limit) => {
+    const objects = (limit.objects ?? []).slice(0, shown.objects).map((object) => oneLine(object, 60));
+    const left = Math.max(limit.count ?? 0, limit.objects?.length ?? 0) - objects.length;
+    const more = left > 0 ? [`+ ${left} more`] : [];
+    const where = [...objects, ...more];
+    return `• ${oneLine(limit.text, 150)}${where.length > 0 ? `: ${where.join(', ')}` : ''}`;
+  });
+  const left = limits.length - lines.length;
+  if (left > 0) lines.push(`• + ${left} more in the plan, not shown here`);
+  return [`⚠️ NOT COVERED (${limits.length})`, ...lines].join('\n');
+}
+
+function deciders({ gate, deciders: persons, requesterName }: GateNotice) {
+  const { count, from } = gate.approval;
+  const groups = names(from, 4, 40);
+  return [
+    say(`${count === 1 ? 'one person' : `${count} different persons`} of ${groups || 'the approvers'}: `),
+    say(names(persons, shown.deciders, 40) || 'nobody is configured'),
+    say('. Not '),
+    say(oneLine(requesterName, 60) || 'the requester'),
+    say(', who requested it.'),
+  ];
+}
+
+/** What the detector sent, one fact a line and each marked as quoted: nothing in it can look like a line of ours. */
+function alertFacts({ alert, alerts }: GateNotice): Blocks {
+  if (alert === null) return [];
+  const facts: [string, string, number][] = [
+    ['rule', alert.rule, 120],
+    ['says', alert.summary, 400],
+    ['where', [alert.cluster, alert.namespace, alert.pod].filter((part) => part !== '').join(' / '), 200],
+    ['image', alert.image, 160],
+  ];
+  const lines = facts.filter(([, value]) => value !== '');
+  const more = alerts > 1 ? `, ${alerts} alerts so far` : '';
+  return [
+    rich(
+      paragraph(
+        strong('Alert from '),
+        quoted(alert.source, 40),
+        say(', seen '),
+        ...moment(alert.detectedAt),
+        say(`${more}. An attacker may have chosen these words:`),
+      ),
+      {
+        type: 'rich_text_list',
+        style: 'bullet',
+        elements: lines.map(([name, value, max]) => paragraph(say(`${name}: `), quoted(value, max))),
+      },
+    ),
+  ];
+}
+
+function decisionButtons({ gate, digest, title }: GateNotice) {
+  const bound: GateButton = { i: gate.incident, g: gate.id, d: digest };
+  const value = JSON.stringify(bound);
+  return buttons(
+    {
+      type: 'button',
+      action_id: slackActions.approve,
+      style: 'primary',
+      text: plain('Approve'),
+      value,
+      confirm: {
+        title: plain('Approve this?'),
+        text: plain(oneLine(`${title}. It starts at once, and is recorded under your name.`, 300)),
+        confirm: plain('Approve'),
+        deny: plain('Go back'),
+      },
+    },
+    { type: 'button', action_id: slackActions.deny, style: 'danger', text: plain('Deny…'), value },
+  );
+}

@@ -1,0 +1,126 @@
+import type { RichTextSection } from '@slack/web-api';
+import { oneLine } from '../../domain/safe-text.ts';
+import type { GateNotice, GateState } from '../../workflows/contract.ts';
+import { moment, paragraph, quoted, rich, say, strong, utc, type Blocks } from './blocks.ts';
+
+interface Standing {
+  /** For the header. */
+  title: string;
+  /** For the notification. */
+  text: string;
+  blocks: Blocks;
+}
+
+/** Decisions shown; those beyond are counted. */
+const mostVotes = 5;
+
+/** How the question stands: by when and what then while it is open, who decided and how once it is not. */
+export function standing(notice: GateNotice, { state, decisions }: GateState): Standing {
+  const title = oneLine(notice.title, 140);
+  const where = `${title} · ${oneLine(notice.gate.incident, 60)}`;
+  const as = (status: string, text: string, ...lines: RichTextSection[]): Standing => ({
+    title: status === '' ? title : `${status} · ${title}`,
+    text: `${text}: ${where}`,
+    blocks: [rich(...lines, ...votes(decisions))],
+  });
+  switch (state) {
+    case 'open':
+      return as(
+        '',
+        `${oneLine(notice.severity, 20).toUpperCase()}, decision needed`,
+        ...deadlines(notice, false),
+        ...progress(notice, decisions),
+      );
+    case 'escalated':
+      return as(
+        'ESCALATED',
+        'Escalated, decision needed',
+        ...deadlines(notice, true),
+        ...progress(notice, decisions),
+      );
+    case 'approved':
+      return as(
+        'Approved',
+        'Approved',
+        paragraph(strong('✅ Approved. '), say('Firebreak is acting on it.')),
+      );
+    case 'denied':
+      return as('Denied', 'Denied', paragraph(strong('⛔ Denied. '), say(`${unanswered(notice)}.`)));
+    case 'expired':
+      return as(
+        'Expired',
+        'Expired',
+        paragraph(
+          strong('⌛ Expired '),
+          ...moment(notice.gate.expiresAt),
+          say(`: too few persons decided. ${unanswered(notice)}.`),
+        ),
+      );
+    case 'superseded':
+      return as(
+        'Superseded',
+        'Superseded',
+        paragraph(
+          strong('↪️ Superseded: '),
+          say('this question no longer counts; a newer one replaces it if one is needed.'),
+        ),
+      );
+  }
+}
+
+/** What follows when nobody approves: never a change. */
+function unanswered({ gate }: GateNotice): string {
+  return gate.purpose === 'release'
+    ? 'Nothing is released: the hold stays'
+    : 'Nothing is changed by this request';
+}
+
+/** The gate closes at `expiresAt`; one that escalates gives the first half of that time to those it asks first. */
+function deadlines(notice: GateNotice, escalated: boolean): RichTextSection[] {
+  const { approval, expiresAt } = notice.gate;
+  const last = [
+    ...moment(expiresAt),
+    say('. After that it fails closed: '),
+    strong(`${unanswered(notice)}.`),
+  ];
+  if (approval.otherwise === 'deny') return [paragraph(strong('⏱ Decide by '), ...last)];
+  if (escalated) {
+    return [
+      paragraph(
+        strong('⏫ Escalated: '),
+        say('nobody decided in time. The escalation groups may decide now, too.'),
+      ),
+      paragraph(strong('⏱ Decide by '), ...last),
+    ];
+  }
+  const first = new Date(Date.parse(expiresAt) - approval.withinMs);
+  if (Number.isNaN(first.getTime())) return [paragraph(strong('⏱ Decide by '), ...last)];
+  return [
+    paragraph(
+      strong('⏱ Decide by '),
+      ...moment(first.toISOString()),
+      say('. After that it escalates to more persons.'),
+    ),
+    paragraph(say('Last moment: '), ...last),
+  ];
+}
+
+function progress({ gate }: GateNotice, decisions: GateState['decisions']): RichTextSection[] {
+  if (gate.approval.count === 1) return [];
+  const approvals = decisions.filter(({ verdict }) => verdict === 'approve').length;
+  return [paragraph(strong(`${approvals} of ${gate.approval.count} approvals so far.`))];
+}
+
+function votes(decisions: GateState['decisions']): RichTextSection[] {
+  const shown = decisions.slice(-mostVotes).map(({ name, verdict, at, reason }) => {
+    const said = reason === undefined || reason === '' ? [] : [say(', because '), quoted(reason, 300)];
+    return paragraph(
+      say(verdict === 'approve' ? 'Approved by ' : 'Denied by '),
+      strong(oneLine(name, 80)),
+      say(`, ${utc(at)}`),
+      ...said,
+    );
+  });
+  const left = decisions.length - shown.length;
+  return left > 0 ? [paragraph(say(`${left} earlier decisions are not shown here.`)), ...shown] : shown;
+}
