@@ -1,0 +1,45 @@
+import type { ActionSignature } from '../../domain/action.ts';
+import type { ActionStep } from '../run/playbook.ts';
+import type { Finding } from './problem.ts';
+import type { SourceStep } from './shape.ts';
+
+/** `never` unless the action can be undone and is not there to contain: a later failure must not free an attacker. */
+export function undoOf(step: SourceStep, action: ActionSignature): ActionStep['undo'] {
+  return step.undo ?? (action.effect === 'reversible' ? 'on-failure' : 'never');
+}
+
+/** What a step may say, given what its action does. */
+export function ruleFindings(step: SourceStep, action: ActionSignature, index: number): Finding[] {
+  const findings: Finding[] = [];
+  const path = ['steps', index];
+  if (step.undo === 'on-failure' && action.effect === 'contain')
+    findings.push({
+      code: 'FB2050',
+      path: [...path, 'undo'],
+      message: `${action.name} contains, and a later failure must not free what it holds`,
+      fix: 'write undo: never',
+    });
+  if (step.undo === 'on-failure' && (action.effect === 'irreversible' || action.effect === 'read'))
+    findings.push({
+      code: 'FB2051',
+      path: [...path, 'undo'],
+      message: `${action.name} ${action.effect === 'read' ? 'changes nothing' : 'cannot be undone'}`,
+      fix: 'write undo: never, or remove it',
+    });
+  if (step.hold !== undefined && !action.holds)
+    findings.push({
+      code: 'FB2052',
+      path: [...path, 'hold'],
+      atKey: true,
+      message: `${action.name} holds nothing`,
+      fix: 'remove hold',
+    });
+  if (step.approve === undefined && action.effect === 'irreversible')
+    findings.push({
+      code: 'FB2053',
+      path: [...path, 'uses'],
+      message: `${action.name} cannot be undone, and nobody is asked`,
+      fix: 'add approve: { from: [responders], within: 15m }',
+    });
+  return findings;
+}

@@ -1,0 +1,154 @@
+import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
+import type { ActionSignature } from '../../domain/action.ts';
+import type { Json, JsonObject } from '../../domain/json.ts';
+import { fieldOf, suggest, type Finding, type Path } from './problem.ts';
+
+/** A place in `with` whose value is only known at run time, and the CEL type of that value. */
+export interface Unknown {
+  path: Path;
+  type: string;
+}
+
+/** Faults that stand whatever the expressions below them yield. */
+const certain: ReadonlySet<string> = new Set([
+  'required',
+  'additionalProperties',
+  'unevaluatedProperties',
+  'type',
+  'minProperties',
+  'maxProperties',
+  'minItems',
+  'maxItems',
+]);
+
+/** Checks `with` against the JSON Schema of an action's input, as far as it is known before the incident. */
+export function createWithChecker(): (
+  action: ActionSignature,
+  value: JsonObject,
+  path: Path,
+  unknowns: readonly Unknown[],
+) => Finding[] {
+  const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: false });
+  const validators = new Map<string, ValidateFunction>();
+  return (action, value, path, unknowns) => {
+    const validate = validators.get(action.name) ?? ajv.compile(action.input);
+    validators.set(action.name, validate);
+    const within = unknowns.map((unknown) => ({ ...unknown, local: unknown.path.slice(path.length) }));
+    const faults = validate(
+      blank(
+        value,
+        within.map(({ local }) => local),
+      ),
+    )
+      ? []
+      : (validate.errors ?? []);
+    const findings = faults
+      .filter((fault) => !within.some(({ local }) => depends(fault, local)))
+      .map((fault) => findingOf(fault, action, path));
+    for (const { local, path: at, type } of within) {
+      const expected = typesAt(action.input, local);
+      if (expected.length > 0 && !jsonTypes(type).some((given) => expected.includes(given)))
+        findings.push({
+          code: 'FB2030',
+          path: at,
+          message: `${fieldOf(at)} must be ${expected.join(' or ')}, and the expression yields ${type}`,
+          fix: `convert it, or use another value: see the input of ${action.name}`,
+        });
+    }
+    return findings;
+  };
+}
+
+/** A copy in which null stands for what is not known yet. */
+function blank(value: Json, unknown: readonly Path[]): Json {
+  if (unknown.some((path) => path.length === 0)) return null;
+  const below = (key: string | number): Path[] =>
+    unknown.filter(([first]) => first === key).map((path) => path.slice(1));
+  if (Array.isArray(value)) return value.map((item, index) => blank(item, below(index)));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, blank(item, below(key))]));
+}
+
+function depends(fault: ErrorObject, unknown: Path): boolean {
+  const at = pointer(fault.instancePath);
+  const isPrefix = (short: Path, long: Path): boolean =>
+    short.every((part, index) => String(long[index]) === String(part));
+  if (at.length >= unknown.length) return isPrefix(unknown, at);
+  return isPrefix(at, unknown) && !certain.has(fault.keyword);
+}
+
+function findingOf(fault: ErrorObject, action: ActionSignature, path: Path): Finding {
+  const at = [...path, ...pointer(fault.instancePath)];
+  const parameters = fault.params as {
+    missingProperty?: string;
+    additionalProperty?: string;
+    unevaluatedProperty?: string;
+  };
+  const extra = parameters.additionalProperty ?? parameters.unevaluatedProperty;
+  if (parameters.missingProperty !== undefined)
+    return {
+      code: 'FB2031',
+      path: [...at, parameters.missingProperty],
+      message: `${action.name} needs "${parameters.missingProperty}"`,
+      fix: `add ${parameters.missingProperty}: to ${fieldOf(at)}`,
+    };
+  if (extra !== undefined) {
+    const inner = schemaAt(action.input, at.slice(path.length));
+    return {
+      code: 'FB2032',
+      path: [...at, extra],
+      atKey: true,
+      message: `${action.name} has no input "${extra}"`,
+      fix: suggest(extra, isObject(inner?.['properties']) ? Object.keys(inner['properties']) : []),
+    };
+  }
+  return {
+    code: 'FB2030',
+    path: at,
+    message: `${fieldOf(at)} ${fault.message ?? 'is not valid'}`,
+    fix: `give a value that fits the input of ${action.name}`,
+  };
+}
+
+/** A JSON Pointer's parts; numbers for list indices. */
+function pointer(text: string): (string | number)[] {
+  return text
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .map((part) => (/^(0|[1-9][0-9]*)$/.test(part) ? Number(part) : part));
+}
+
+/** The plain schema of a place: through `properties` and `items` only, undefined beyond. */
+function schemaAt(schema: JsonObject, path: Path): JsonObject | undefined {
+  let here: Json | undefined = schema;
+  for (const part of path) {
+    if (!isObject(here)) return undefined;
+    const properties: Json | undefined = here['properties'];
+    if (typeof part === 'number') here = here['items'];
+    else here = isObject(properties) && Object.hasOwn(properties, part) ? properties[part] : undefined;
+  }
+  return isObject(here) ? here : undefined;
+}
+
+function typesAt(schema: JsonObject, path: Path): string[] {
+  const type = schemaAt(schema, path)?.['type'];
+  if (typeof type === 'string') return [type];
+  return Array.isArray(type) ? type.filter((item) => typeof item === 'string') : [];
+}
+
+/** The JSON types that a value of a CEL type may have. */
+function jsonTypes(type: string): string[] {
+  if (type === 'string') return ['string'];
+  if (type === 'bool') return ['boolean'];
+  if (type === 'int' || type === 'double') return ['number', 'integer'];
+  if (type === 'null') return ['null'];
+  if (type.startsWith('list')) return ['array'];
+  if (type === 'dyn' || type.startsWith('dyn<'))
+    return ['string', 'boolean', 'number', 'integer', 'null', 'array', 'object'];
+  return ['object'];
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,167 @@
+import { Environment, type ASTNode } from '@marcbachmann/cel-js';
+import type { Json, JsonObject } from '../../domain/json.ts';
+import { admit, SyntaxRefused, walk } from './syntax.ts';
+import { toCel, toJson, ValueError, Weights } from './value.ts';
+
+/** Longest expression, in characters. */
+export const maxExpression = 4096;
+/** Steps an evaluation may take: a value looked at costs its size. Far below Temporal's two seconds for a workflow task. */
+export const maxSteps = 1_000_000;
+const maxCached = 512;
+const maxReason = 300;
+
+/** Also the checker's options, so that what compiles is what runs. */
+export const celOptions = {
+  homogeneousAggregateLiterals: false,
+  limits: { maxAstNodes: 1000, maxDepth: 50, maxListElements: 200, maxMapEntries: 200, maxCallArguments: 8 },
+};
+
+/** An expression that cannot be read or has no usable value. `range`: offsets in the expression, when the fault has a place. */
+export class ExpressionError extends Error {
+  override readonly name = 'ExpressionError';
+  readonly expression: string;
+  readonly reason: string;
+  readonly range: { start: number; end: number } | undefined;
+  constructor(expression: string, reason: string, range?: { start: number; end: number }) {
+    const short = clip(reason);
+    super(expression === '' ? short : `${short}, in the expression \`${clip(expression)}\``);
+    this.expression = expression;
+    this.reason = short;
+    this.range = range;
+  }
+}
+
+/** Evaluates expressions over a scope with fixed top-level names. */
+export interface Evaluator {
+  /**
+   * Reads an expression and checks it as far as is possible without its scope. Pure, no clock, no randomness, no I/O.
+   * @throws ExpressionError
+   */
+  parse(cel: string): Program;
+}
+
+export interface Program {
+  ast: ASTNode;
+  /** The value, as JSON. @throws ExpressionError */
+  run(scope: JsonObject): Json;
+}
+
+/** An evaluator whose expressions see `roots` and nothing else. Parsed expressions are kept: reading costs ten times evaluating. */
+export function createEvaluator(roots: readonly string[]): Evaluator {
+  const environment = new Environment(celOptions);
+  for (const root of roots) environment.registerVariable(root, 'dyn');
+  const programs = new Map<string, Program>();
+  return {
+    parse(cel) {
+      const known = programs.get(cel);
+      if (known !== undefined) return known;
+      const program = compile(environment, roots, cel);
+      const oldest = programs.keys().next();
+      if (programs.size >= maxCached && oldest.done !== true) programs.delete(oldest.value);
+      programs.set(cel, program);
+      return program;
+    },
+  };
+}
+
+function compile(environment: Environment, roots: readonly string[], cel: string): Program {
+  if (cel.length > maxExpression)
+    throw new ExpressionError(cel, `the expression is longer than ${maxExpression} characters`);
+  const meter = new Meter();
+  const used = new Set<string>();
+  const parsed = guarded(cel, () => {
+    const program = environment.parse(cel);
+    admit(program.ast, roots);
+    const checked = program.check();
+    if (!checked.valid) throw checked.error ?? new ValueError('the expression does not check');
+    walk(program.ast, (node, parent) => {
+      if (node.op === 'id' && roots.includes(node.args)) used.add(node.args);
+      meter.attach(node, (parent?.op === '.' || parent?.op === '[]') && parent.args[0] === node);
+    });
+    return program;
+  });
+  return {
+    ast: parsed.ast,
+    run: (scope) =>
+      guarded(cel, () => {
+        const weights = meter.start();
+        const context: Record<string, unknown> = {};
+        for (const root of used) context[root] = toCel(scope[root], weights);
+        const value: unknown = parsed(context);
+        meter.settle();
+        return toJson(value);
+      }),
+  };
+}
+
+/**
+ * Counts what an evaluation does. The library has limits for the text only, and `list.map` within `list.map` over an attacker's
+ * fields needs no long text. It calls `node.evaluate`, and replaces that on first use: hence the accessor.
+ */
+class Meter {
+  #left = maxSteps;
+  #weights = new Weights();
+
+  start(): Weights {
+    this.#left = maxSteps;
+    this.#weights = new Weights();
+    return this.#weights;
+  }
+
+  /** `||`, `&&` and `exists` forgive errors of one side; running out is never forgiven. */
+  settle(): void {
+    if (this.#left < 0) throw new ValueError(`the expression takes more than ${maxSteps} steps on this data`);
+  }
+
+  /** `opened`: the node's value is only asked for one of its fields, which costs the same whatever its size. */
+  attach(node: ASTNode, opened: boolean): void {
+    type Evaluate = (this: unknown, ...parameters: unknown[]) => unknown;
+    const first = Reflect.get(node, 'evaluate') as Evaluate;
+    let resolved: Evaluate | undefined;
+    const metered: Evaluate = (...parameters) => {
+      // The first call resolves the method through the setter below and comes back here, so that it is counted once.
+      if (resolved === undefined) return Reflect.apply(first, node, parameters);
+      this.settle();
+      const value: unknown = Reflect.apply(resolved, node, parameters);
+      this.#left -= opened ? 1 : this.#weights.of(value);
+      this.settle();
+      return value;
+    };
+    Object.defineProperty(node, 'evaluate', {
+      get: () => metered,
+      set: (method: Evaluate) => {
+        resolved = method;
+      },
+    });
+  }
+}
+
+function guarded<T>(cel: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof ExpressionError) throw error;
+    if (error instanceof SyntaxRefused)
+      throw new ExpressionError(cel, error.message, { start: error.start, end: error.end });
+    if (error instanceof ValueError) throw new ExpressionError(cel, error.message);
+    throw new ExpressionError(cel, summaryOf(error), rangeOf(error));
+  }
+}
+
+/** The library's errors carry a `summary` without its drawing of the text. */
+function summaryOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'the expression failed';
+  const summary: unknown = Reflect.get(error, 'summary');
+  return typeof summary === 'string' ? summary : error.message;
+}
+
+function rangeOf(error: unknown): { start: number; end: number } | undefined {
+  const range: unknown = error instanceof Error ? Reflect.get(error, 'range') : undefined;
+  return typeof range === 'object' && range !== null ? (range as { start: number; end: number }) : undefined;
+}
+
+/** One line of bounded length: reasons quote values, and values are an attacker's. */
+function clip(text: string): string {
+  const line = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').toWellFormed();
+  return line.length <= maxReason ? line : `${line.slice(0, maxReason).toWellFormed()}…`;
+}
