@@ -62,7 +62,7 @@ const STOP_GRACE_MS = 1_000;
 /**
  * Starts etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kwok nodes, on free ports of 127.0.0.1, with real
  * certificates, RBAC, Node authorization and admission; returns when pods can be scheduled.
- * @throws with the end of the log of the part that failed; nothing is left running then.
+ * @throws with the end of the log of the part that failed; nothing is left running then, and the logs stay.
  */
 export async function startKubernetes(options: KubernetesOptions = {}): Promise<Kubernetes> {
   const { controllers = true, kwok = true, nodes = 1 } = options;
@@ -93,13 +93,18 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
     return writeKubeconfig(file, { url, caCertificate: ca.certificate }, user, await ca.client(user, groups));
   }
 
-  async function stop(): Promise<void> {
+  async function stopProcesses(): Promise<void> {
     await Promise.all([...running.values()].map((part) => part.stop(STOP_GRACE_MS)));
+  }
+
+  async function stop(): Promise<void> {
+    await stopProcesses();
     if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
   }
 
   try {
-    const [files] = await Promise.all([writePlaneFiles(plane), keep('etcd', startEtcd(plane))]);
+    const files = await writePlaneFiles(plane);
+    await keep('etcd', startEtcd(plane));
     const admin = await ca.client('testbed-admin', ['system:masters']);
     const api = createApi(url, ca.certificate, admin);
     const start = (): Promise<void> => keep('kube-apiserver', startApiServer(plane, files));
@@ -156,7 +161,8 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
       stop,
     };
   } catch (error) {
-    await stop();
+    // The folder stays: the error names a log in it.
+    await stopProcesses();
     throw error;
   }
 }

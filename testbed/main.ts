@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { binary } from './binaries.ts';
 import { BINARIES } from './binaries/catalogue.ts';
@@ -13,17 +16,17 @@ interface Part {
   stop(): Promise<void>;
 }
 
-const PARTS: Record<string, () => Promise<Part>> = {
-  async temporal() {
-    const temporal = await startTemporal({ ui: true });
+const PARTS: Record<string, (dir: string) => Promise<Part>> = {
+  async temporal(dir) {
+    const temporal = await startTemporal({ dir, ui: true });
     return {
       env: { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace },
       summary: `Temporal   ${temporal.address}   UI ${temporal.uiAddress ?? 'off'}   log ${temporal.logFile}`,
       stop: () => temporal.stop(),
     };
   },
-  async kubernetes() {
-    const kubernetes = await startKubernetes();
+  async kubernetes(dir) {
+    const kubernetes = await startKubernetes({ dir });
     return {
       env: { KUBECONFIG: kubernetes.adminKubeconfig },
       summary: `Kubernetes ${kubernetes.url}   kubectl ${kubernetes.kubectl}   logs ${kubernetes.dir}`,
@@ -34,26 +37,34 @@ const PARTS: Record<string, () => Promise<Part>> = {
 
 /** Runs the parts until SIGINT or SIGTERM, then stops them. */
 async function up({ only }: { only: string[] }): Promise<void> {
-  const signal = new Promise<NodeJS.Signals>((resolve) => {
-    process.once('SIGINT', resolve);
-    process.once('SIGTERM', resolve);
-  });
-  // Before everything is up there is nobody to hand over to: the parts' watchdogs end them when this process ends.
-  const impatient = (): never => process.exit(130);
-  void signal.then(() => starting && impatient());
+  const dir = mkdtempSync(join(tmpdir(), 'firebreak-testbed-'));
+  // Also on the way out of a start that was interrupted, when what started is still being ended.
+  process.on('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
   let starting = true;
-  // One after the other: a first build of one must not mix its progress with another's.
+  const signalled = new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        // Nothing to stop in order yet, or a second Ctrl-C: each part's watchdog ends it when this process ends.
+        if (starting || stopping) process.exit(130);
+        resolve();
+      });
+    }
+  });
+  let stopping = false;
   const parts: Part[] = [];
   try {
-    for (const name of only) parts.push(await PARTS[name]!());
+    // One after the other: the progress of two first builds must not mix.
+    for (const name of only) parts.push(await PARTS[name]!(join(dir, name)));
     starting = false;
     for (const part of parts) process.stdout.write(`# ${part.summary}\n`);
     for (const part of parts) {
       for (const [name, value] of Object.entries(part.env)) process.stdout.write(`export ${name}=${value}\n`);
     }
     process.stdout.write('# running; Ctrl-C stops everything\n');
-    const keepAlive = setInterval(() => {}, 2 ** 30);
-    await signal;
+    // The parts do not keep this process alive.
+    const keepAlive = setInterval(() => {}, 60_000);
+    await signalled;
+    stopping = true;
     clearInterval(keepAlive);
   } finally {
     await Promise.all(parts.map((part) => part.stop()));
