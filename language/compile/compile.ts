@@ -124,7 +124,8 @@ class Compiler {
       ...(step.approve === undefined ? {} : { approve: approval(step.approve) }),
       ...(step.hold === undefined
         ? {}
-        : { hold: { forMs: milliseconds(step.hold.for) ?? 0, then: step.hold.then ?? 'escalate' } }),
+        : // oxlint-disable-next-line unicorn/no-thenable -- the language's own key
+          { hold: { forMs: milliseconds(step.hold.for) ?? 0, then: step.hold.then ?? 'escalate' } }),
       undo: action === undefined ? 'never' : undoOf(step, action),
     };
   }

@@ -1,6 +1,7 @@
 import {
   isAlias,
   isMap,
+  isNode,
   isScalar,
   isSeq,
   LineCounter,
@@ -22,18 +23,19 @@ export interface Source {
   value: Json;
   text: string;
   /** Offset of a value, or of its key; that of the nearest enclosing value when the path leads nowhere. */
-  offsetOf(path: Path, atKey?: boolean): number;
+  offsetOf: (path: Path, atKey?: boolean) => number;
   /** Offset of a character of a string, when the string stands in the text as it is; its beginning otherwise. */
-  offsetIn(path: Path, index: number): number;
+  offsetIn: (path: Path, index: number) => number;
 }
 
 export type Reading = { source: Source } | { findings: Finding[] };
 
+function fail(code: Finding['code'], message: string, fix: string, offset = 0): Reading {
+  return { findings: [{ code, path: [], offset, message, fix }] };
+}
+
 /** Reads one YAML document of plain data: no anchors, tags, merge keys or duplicate keys. Never throws. */
 export function readDocument(text: string): Reading {
-  const fail = (code: Finding['code'], message: string, fix: string, offset = 0): Reading => ({
-    findings: [{ code, path: [], offset, message, fix }],
-  });
   if (new TextEncoder().encode(text).length > maxBytes)
     return fail('FB2001', `the file is larger than ${maxBytes} bytes`, 'split it into several playbooks');
   const tooDeep = deepBrackets(text);
@@ -58,6 +60,8 @@ export function readDocument(text: string): Reading {
     return fail('FB2002', 'the file is empty', 'write a playbook: id, name, version and steps');
   const [error] = document.errors;
   if (error !== undefined) {
+    // The parser reports its own exhausted stack as a fault of the text.
+    if (error.code === 'RESOURCE_EXHAUSTION') return fail('FB2004', ...nestingTexts, error.pos[0]);
     const duplicate = error.code === 'DUPLICATE_KEY';
     return fail(
       duplicate ? 'FB2005' : 'FB2002',
@@ -75,7 +79,7 @@ export function readDocument(text: string): Reading {
     );
   const refused = refusedFeature(document);
   if (refused !== undefined) return { findings: [refused] };
-  const contents = document.contents as Node;
+  const contents: Node = document.contents;
   try {
     return { source: { value: toJson(contents, 0), text, ...locator(contents, text) } };
   } catch (error) {
@@ -101,11 +105,11 @@ class Refused extends Error {
   readonly code: Finding['code'];
   readonly fix: string;
   readonly offset: number;
-  constructor(code: Finding['code'], message: string, fix: string, node: Node) {
+  constructor(code: Finding['code'], message: string, fix: string, node: Node | null) {
     super(message);
     this.code = code;
     this.fix = fix;
-    this.offset = node.range?.[0] ?? 0;
+    this.offset = node?.range?.[0] ?? 0;
   }
 }
 
@@ -161,13 +165,8 @@ function toJson(node: Node | null, depth: number): Json {
   if (node === null) return null;
   if (depth > maxNesting) throw new Refused('FB2004', ...nestingTexts, node);
   if (isMap(node))
-    return Object.fromEntries(
-      node.items.map((pair) => [
-        keyOf(pair as Pair<Node, Node | null>),
-        toJson(pair.value as Node | null, depth + 1),
-      ]),
-    );
-  if (isSeq(node)) return node.items.map((item) => toJson(item as Node | null, depth + 1));
+    return Object.fromEntries(node.items.map((pair) => [keyOf(pair), toJson(nodeOf(pair.value), depth + 1)]));
+  if (isSeq(node)) return node.items.map((item) => toJson(nodeOf(item), depth + 1));
   if (!isScalar(node))
     throw new Refused('FB2003', 'aliases are not allowed in a playbook', 'write the value out', node);
   const { value } = node;
@@ -190,21 +189,25 @@ function toJson(node: Node | null, depth: number): Json {
   );
 }
 
-function keyOf(pair: Pair<Node, Node | null>): string {
+function nodeOf(value: unknown): Node | null {
+  return isNode(value) ? value : null;
+}
+
+function keyOf(pair: Pair): string {
   const key = isScalar(pair.key) ? pair.key.value : undefined;
   if (typeof key !== 'string')
     throw new Refused(
       'FB2003',
       'keys that are not text are not allowed in a playbook',
       'use a plain word',
-      pair.key,
+      nodeOf(pair.key),
     );
   if (key === '__proto__' || !key.isWellFormed())
     throw new Refused(
       'FB2006',
       `the key ${JSON.stringify(key)} cannot be used`,
       'choose another name',
-      pair.key,
+      nodeOf(pair.key),
     );
   return key;
 }
@@ -220,9 +223,10 @@ function locator(root: Node, text: string): Pick<Source, 'offsetOf' | 'offsetIn'
         const pair: Pair | undefined = node.items.find(
           (item) => isScalar(item.key) && item.key.value === part,
         );
-        next = pair === undefined ? undefined : (pair.value as Node | null);
-        nextKey = pair === undefined ? null : (pair.key as Node);
-      } else if (isSeq(node)) next = node.items[Number(part)] as Node | undefined;
+        next = pair === undefined ? undefined : nodeOf(pair.value);
+        nextKey = nodeOf(pair?.key);
+      } else if (isSeq(node))
+        next = Number(part) < node.items.length ? nodeOf(node.items[Number(part)]) : undefined;
       if (next === undefined) return { node, key, whole: false };
       node = next;
       key = nextKey;

@@ -1,7 +1,7 @@
-import { z } from 'zod';
 import type { ActionSignature } from '../../domain/action.ts';
 import type { Json, JsonObject } from '../../domain/json.ts';
-import { sourceFile } from './shape.ts';
+import { isObject } from './json-object.ts';
+import { fileSchema } from './shape.ts';
 
 const expression: JsonObject = { type: 'string', pattern: '\\$\\{\\{' };
 
@@ -10,13 +10,18 @@ const expression: JsonObject = { type: 'string', pattern: '\\$\\{\\{' };
  * knows more (names, order, types of expressions); whatever it accepts, this accepts.
  */
 export function playbookJsonSchema(catalogue: readonly ActionSignature[]): JsonObject {
-  const schema = z.toJSONSchema(sourceFile, { io: 'input', target: 'draft-2020-12' }) as JsonObject;
-  const { properties } = schema as { properties: { steps: { items: JsonObject } } };
-  const step = properties.steps.items;
-  const keys = step['properties'] as JsonObject;
-  keys['uses'] = { ...(keys['uses'] as JsonObject), enum: catalogue.map(({ name }) => name) };
+  const file = structuredClone(fileSchema);
+  const step = at(file, 'properties', 'steps', 'items');
+  at(step, 'properties', 'uses')['enum'] = catalogue.map(({ name }) => name);
   step['allOf'] = catalogue.map(whenUsed);
-  return { ...schema, title: 'Firebreak playbook' };
+  return { ...file, title: 'Firebreak playbook' };
+}
+
+function at(schema: JsonObject, ...path: string[]): JsonObject {
+  let here: Json | undefined = schema;
+  for (const key of path) here = isObject(here) ? here[key] : undefined;
+  if (!isObject(here)) throw new TypeError(`the schema of a playbook has no ${path.join('.')}`);
+  return here;
 }
 
 function whenUsed({ name, input }: ActionSignature): JsonObject {
@@ -24,17 +29,17 @@ function whenUsed({ name, input }: ActionSignature): JsonObject {
   const needsInput = Array.isArray(input['required']) && input['required'].length > 0;
   return {
     if: { properties: { uses: { const: name } }, required: ['uses'] },
+    // oxlint-disable-next-line unicorn/no-thenable -- JSON Schema's own keyword
     then: {
       // The id keeps the `$ref`s of an action's own schema within it.
-      properties: { with: { $id: `urn:firebreak:action:${name}`, ...(relax(body) as JsonObject) } },
+      properties: { with: { $id: `urn:firebreak:action:${name}`, ...relax(body) } },
       ...(needsInput ? { required: ['with'] } : {}),
     },
   };
 }
 
 /** The same schema, where an expression may stand for any value below the top. */
-function relax(schema: Json): Json {
-  if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) return schema;
+function relax(schema: JsonObject): JsonObject {
   const relaxed: JsonObject = { ...schema };
   const { properties, items, additionalProperties } = schema;
   if (isObject(properties))
@@ -47,9 +52,5 @@ function relax(schema: Json): Json {
 }
 
 function orExpression(schema: Json): JsonObject {
-  return { anyOf: [relax(schema), expression] };
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return { anyOf: [isObject(schema) ? relax(schema) : schema, expression] };
 }

@@ -1,5 +1,6 @@
 import type { ActionSignature } from '../../domain/action.ts';
 import type { JsonObject } from '../../domain/json.ts';
+import { isObject } from './json-object.ts';
 import type { InputDeclaration } from '../run/playbook.ts';
 
 /** The fields of a value, or the CEL type of one. The form the CEL library declares variables in. */
@@ -69,8 +70,4 @@ function celType(type: unknown): string {
   if (type === 'string') return 'string';
   if (type === 'boolean') return 'bool';
   return type === 'integer' || type === 'number' ? 'double' : 'dyn';
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import type { Json } from '../../domain/json.ts';
+import type { Json, JsonObject } from '../../domain/json.ts';
 import { fieldOf, suggest, type Finding, type Path } from './problem.ts';
-import { sourceFile, type SourceFile } from './shape.ts';
+import { isObject } from './json-object.ts';
+import { fileSchema, sourceFile, type SourceFile } from './shape.ts';
 
 /** Checks the file's shape: every key known, every value of its kind. */
 export function readShape(value: Json): { file: SourceFile } | { findings: Finding[] } {
@@ -37,32 +38,22 @@ function findingsOf(issue: z.core.$ZodIssue, root: Json): Finding[] {
 
 /** The keys that the schema knows at a path. */
 function keysAt(path: Path): string[] {
-  let schema: z.core.$ZodType = sourceFile;
+  let schema: Json | undefined = fileSchema;
   for (const part of path) {
-    const definition = unwrap(schema)._zod.def as Partial<{
-      shape: z.core.$ZodShape;
-      element: z.core.$ZodType;
-      valueType: z.core.$ZodType;
-    }>;
-    const next =
-      typeof part === 'number' ? definition.element : (definition.shape?.[part] ?? definition.valueType);
-    if (next === undefined) return [];
-    schema = next;
+    if (!isObject(schema)) return [];
+    const { items, properties, additionalProperties }: JsonObject = schema;
+    if (typeof part === 'number') schema = items;
+    else schema = (isObject(properties) ? properties[part] : undefined) ?? additionalProperties;
   }
-  const { shape } = unwrap(schema)._zod.def as { shape?: z.core.$ZodShape };
-  return shape === undefined ? [] : Object.keys(shape);
-}
-
-function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
-  const { innerType } = schema._zod.def as { innerType?: z.core.$ZodType };
-  return innerType === undefined ? schema : unwrap(innerType);
+  const properties = isObject(schema) ? schema['properties'] : undefined;
+  return isObject(properties) ? Object.keys(properties) : [];
 }
 
 function at(root: Json, path: Path): Json | undefined {
   let value: Json | undefined = root;
   for (const part of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
-    value = (value as { [key: string | number]: Json })[part];
+    if (Array.isArray(value)) value = value[Number(part)];
+    else value = isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined;
   }
   return value;
 }

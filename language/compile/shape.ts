@@ -1,20 +1,17 @@
 import { z } from 'zod';
+import type { JsonObject } from '../../domain/json.ts';
 import { durationPattern, milliseconds } from './duration.ts';
 
 /** What a name in a playbook looks like: one that expressions can write after a dot. */
 const namePattern = /^[a-z][a-z0-9_]{0,39}$/;
 const inputPattern = /^[A-Za-z][A-Za-z0-9_]{0,39}$/;
-/** Words CEL keeps for itself, and `release`: the gate of an incident's release has that name. */
-const reserved: ReadonlySet<string> = new Set(
-  (
-    'as break const continue else false for function if import in let loop namespace null package return true var ' +
-    'void while constructor prototype release'
-  ).split(' '),
-);
+/** Words that CEL cannot read after a dot, and two that a map literal of it cannot hold. */
+const reserved: ReadonlySet<string> = new Set(['constructor', 'false', 'in', 'null', 'prototype', 'true']);
+/** The gate that asks for an incident's release has that name. */
+const reservedSteps: ReadonlySet<string> = new Set([...reserved, 'release']);
 
 const maxDays = 90;
-const nameFix =
-  'use lower-case letters, digits and _, beginning with a letter, at most 40, and no reserved word';
+const nameFix = `use lower-case letters, digits and _, beginning with a letter, at most 40, and none of: ${[...reservedSteps].join(', ')}`;
 
 function name(): z.ZodString {
   return z.string({ error: nameFix }).regex(namePattern, { error: nameFix });
@@ -66,6 +63,7 @@ const approve = map({
 
 const hold = map({
   for: duration('How long the containment is meant to stand.'),
+  // oxlint-disable-next-line unicorn/no-thenable -- the language's own key
   then: oneOf(['escalate'])
     .optional()
     .describe('What follows: people are called. Nothing lets go by itself.'),
@@ -76,7 +74,7 @@ const needsFix = 'name the step to wait for, or list several: needs: [quarantine
 
 const step = map({
   id: name()
-    .refine((id) => !reserved.has(id), { error: nameFix })
+    .refine((id) => !reservedSteps.has(id), { error: nameFix })
     .describe('Unique in the playbook; `steps.<id>` in expressions.'),
   uses: text(100).describe('The action, such as kubernetes.quarantine-namespace.'),
   with: z
@@ -111,7 +109,7 @@ const input = map({
 });
 
 const idFix = 'use letters, digits, - and _, beginning with a letter, such as FB-001; at most 64';
-const inputNameFix = 'use letters, digits and _, beginning with a letter, and no reserved word';
+const inputNameFix = `use letters, digits and _, beginning with a letter, at most 40, and none of: ${[...reserved].join(', ')}`;
 const versionFix = 'write a whole number from 1';
 
 /** A playbook as it is written. Each leaf's error says how to put it right. */
@@ -143,3 +141,8 @@ export const sourceFile = map({
 
 export type SourceFile = z.output<typeof sourceFile>;
 export type SourceStep = SourceFile['steps'][number];
+
+/** The same as JSON Schema, without what depends on a catalogue. */
+export const fileSchema: JsonObject = JSON.parse(
+  JSON.stringify(z.toJSONSchema(sourceFile, { io: 'input', target: 'draft-2020-12' })),
+);

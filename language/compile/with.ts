@@ -1,6 +1,7 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { ActionSignature } from '../../domain/action.ts';
 import type { Json, JsonObject } from '../../domain/json.ts';
+import { isObject } from './json-object.ts';
 import { fieldOf, suggest, type Finding, type Path } from './problem.ts';
 
 /** A place in `with` whose value is only known at run time, and the CEL type of that value. */
@@ -69,10 +70,12 @@ function blank(value: Json, unknown: readonly Path[]): Json {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, blank(item, below(key))]));
 }
 
+function isPrefix(short: Path, long: Path): boolean {
+  return short.every((part, index) => String(long[index]) === String(part));
+}
+
 function depends(fault: ErrorObject, unknown: Path): boolean {
   const at = pointer(fault.instancePath);
-  const isPrefix = (short: Path, long: Path): boolean =>
-    short.every((part, index) => String(long[index]) === String(part));
   if (at.length >= unknown.length) return isPrefix(unknown, at);
   return isPrefix(at, unknown) && !certain.has(fault.keyword);
 }
@@ -147,8 +150,4 @@ function jsonTypes(type: string): string[] {
   if (type === 'dyn' || type.startsWith('dyn<'))
     return ['string', 'boolean', 'number', 'integer', 'null', 'array', 'object'];
   return ['object'];
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

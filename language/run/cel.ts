@@ -7,6 +7,8 @@ import { toCel, toJson, ValueError, Weights } from './value.ts';
 export const maxExpression = 4096;
 /** Steps an evaluation may take: a value looked at costs its size. Far below Temporal's two seconds for a workflow task. */
 export const maxSteps = 1_000_000;
+/** An error is an object with a stack: dearer than most values, and `exists` collects them. */
+const failureSteps = 50;
 const maxCached = 512;
 const maxReason = 300;
 
@@ -115,21 +117,25 @@ class Meter {
 
   /** `opened`: the node's value is only asked for one of its fields, which costs the same whatever its size. */
   attach(node: ASTNode, opened: boolean): void {
-    type Evaluate = (this: unknown, ...parameters: unknown[]) => unknown;
-    const first = Reflect.get(node, 'evaluate') as Evaluate;
-    let resolved: Evaluate | undefined;
-    const metered: Evaluate = (...parameters) => {
+    const first: unknown = Reflect.get(node, 'evaluate');
+    if (typeof first !== 'function') throw new TypeError('the CEL library no longer evaluates node by node');
+    let resolved: unknown;
+    const metered = (...parameters: unknown[]): unknown => {
       // The first call resolves the method through the setter below and comes back here, so that it is counted once.
-      if (resolved === undefined) return Reflect.apply(first, node, parameters);
+      if (typeof resolved !== 'function') return Reflect.apply(first, node, parameters);
       this.settle();
-      const value: unknown = Reflect.apply(resolved, node, parameters);
-      this.#left -= opened ? 1 : this.#weights.of(value);
-      this.settle();
-      return value;
+      let cost = failureSteps;
+      try {
+        const value: unknown = Reflect.apply(resolved, node, parameters);
+        cost = opened ? 1 : this.#weights.of(value);
+        return value;
+      } finally {
+        this.#left -= cost;
+      }
     };
     Object.defineProperty(node, 'evaluate', {
       get: () => metered,
-      set: (method: Evaluate) => {
+      set: (method: unknown) => {
         resolved = method;
       },
     });
@@ -157,11 +163,13 @@ function summaryOf(error: unknown): string {
 
 function rangeOf(error: unknown): { start: number; end: number } | undefined {
   const range: unknown = error instanceof Error ? Reflect.get(error, 'range') : undefined;
-  return typeof range === 'object' && range !== null ? (range as { start: number; end: number }) : undefined;
+  if (typeof range !== 'object' || range === null || !('start' in range && 'end' in range)) return undefined;
+  const { start, end } = range;
+  return typeof start === 'number' && typeof end === 'number' ? { start, end } : undefined;
 }
 
 /** One line of bounded length: reasons quote values, and values are an attacker's. */
 function clip(text: string): string {
-  const line = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').toWellFormed();
+  const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').toWellFormed();
   return line.length <= maxReason ? line : `${line.slice(0, maxReason).toWellFormed()}…`;
 }
