@@ -23,16 +23,7 @@ import type {
   UserSpec,
 } from './slack/types.ts';
 
-export type { Delivery, Interaction, Redelivery } from './slack/delivery.ts';
-export type { Click, Submission, Submitted, Told, ViewClick } from './slack/people.ts';
-export type {
-  ChannelSpec,
-  EphemeralMessage,
-  SlackMessage,
-  SlackView,
-  UserKind,
-  UserSpec,
-} from './slack/types.ts';
+export type { Told } from './slack/people.ts';
 export { renderHtml } from './slack/render-html.ts';
 export { renderMessage } from './slack/render-text.ts';
 
@@ -51,7 +42,7 @@ export interface SlackOptions {
 }
 
 /** For which calls a planned fault is: the next `calls` (one unless told) of `method`, or of any. */
-export interface FaultScope {
+interface FaultScope {
   /** A Web API method, or `response_url`. */
   method?: string;
   calls?: number;
@@ -123,6 +114,8 @@ export async function startSlack(options: SlackOptions = {}): Promise<SlackTestb
     teamDomain: TEAM_DOMAIN,
   };
   const people = options.users ?? [];
+  const names = people.map((user) => user.name);
+  if (new Set(names).size < names.length) throw new Error('users: each needs a name of its own');
   const rooms = [{ name: 'general' }, { name: 'random' }, ...(options.channels ?? [])];
   const backend = await startBackend({
     workspace: identity,
@@ -134,11 +127,7 @@ export async function startSlack(options: SlackOptions = {}): Promise<SlackTestb
   const workspace = { ...identity, teamId: backend.teamId, enterprise };
 
   const directory = new Directory(workspace.teamId, enterprise);
-  for (const spec of people) {
-    const id = backend.users.get(spec.name);
-    if (id === undefined) throw new Error(`the Slack emulator did not create the user ${spec.name}`);
-    directory.add(id, spec);
-  }
+  for (const { id, spec } of backend.users) directory.add(id, spec);
   const channelNamed = (idOrName: string): { id: string; name: string; external: boolean } => {
     if (idOrName.startsWith('D')) return { id: idOrName, name: 'directmessage', external: false };
     const found = [...backend.channels].find(([name, id]) => id === idOrName || name === idOrName);
@@ -207,11 +196,23 @@ export async function startSlack(options: SlackOptions = {}): Promise<SlackTestb
     ephemeral: (user) => messages.ephemeral(user === undefined ? undefined : userId(user)),
     views: (user) => views.ofUser(userId(user)),
     waitForMessage: (channel, fits, timeoutMs = WAIT_MS) =>
-      messages.until(async () => (await messages.all(channelId(channel))).find(fits), timeoutMs),
+      messages.until(
+        `such a message in ${channel}`,
+        async () => (await messages.all(channelId(channel))).find(fits),
+        timeoutMs,
+      ),
     waitForEphemeral: (user, timeoutMs = WAIT_MS) =>
-      messages.until(() => Promise.resolve(messages.ephemeral(userId(user)).at(-1)), timeoutMs),
+      messages.until(
+        `an ephemeral message for ${user}`,
+        () => Promise.resolve(messages.ephemeral(userId(user)).at(-1)),
+        timeoutMs,
+      ),
     waitForView: (user, timeoutMs = WAIT_MS) =>
-      messages.until(() => Promise.resolve(views.ofUser(userId(user)).at(-1)), timeoutMs),
+      messages.until(
+        `a view for ${user}`,
+        () => Promise.resolve(views.ofUser(userId(user)).at(-1)),
+        timeoutMs,
+      ),
     rateLimit: ({ method, calls: count = 1, retryAfter = 1 } = {}) =>
       faults.plan({ kind: 'ratelimited', retryAfter }, method, count),
     fail: ({ method, calls: count = 1, ...fault }) => faults.plan(fault, method, count),
@@ -220,7 +221,7 @@ export async function startSlack(options: SlackOptions = {}): Promise<SlackTestb
     refreshSockets: (reason) => socketMode.refresh(reason),
     advance: (ms) => clock.advance(ms),
     stop: async () => {
-      socketMode.stop();
+      await socketMode.stop();
       await front.stop();
       await backend.stop();
     },

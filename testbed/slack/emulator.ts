@@ -19,22 +19,28 @@ export interface Backend {
   asBot(method: string, args: JsonObject): Promise<JsonObject>;
   /** Calls a method as the bot, with every scope: for what Slack itself does. */
   asSlack(method: string, args: JsonObject): Promise<JsonObject>;
-  users: Map<string, string>;
-  channels: Map<string, string>;
+  /** The people asked for, with the ids that the emulator gave them. */
+  users: readonly { id: string; spec: UserSpec }[];
+  /** Ids by name. */
+  channels: ReadonlyMap<string, string>;
   teamId: string;
   stop(): Promise<void>;
 }
 
-/** Starts npm `emulate`'s Slack on a free loopback port. It sees only calls that the front has already let in. */
-export async function startBackend(options: {
+export interface BackendOptions {
   workspace: Omit<Workspace, 'teamId' | 'enterprise'>;
   users: UserSpec[];
   channels: ChannelSpec[];
   scopes: string[];
-}): Promise<Backend> {
-  const { workspace } = options;
-  const slackToken = `xoxb-${hex(16)}`;
-  const adminToken = `xoxp-${hex(16)}`;
+}
+
+interface Tokens {
+  slack: string;
+  admin: string;
+}
+
+/** The emulator's own configuration: its users are all plain members, whatever the specification says. */
+function seed({ workspace, users, channels, scopes }: BackendOptions, tokens: Tokens): JsonObject {
   const bot = {
     type: 'bot',
     user_id: workspace.botUserId,
@@ -42,46 +48,41 @@ export async function startBackend(options: {
     bot_id: workspace.botId,
     app_id: workspace.appId,
   };
-  const emulator = await createEmulator({
-    service: 'slack',
-    port: 0,
-    hostname: '127.0.0.1',
-    seed: {
-      // An empty table: without it the emulator adds a well-known administrator token.
-      tokens: {},
-      slack: {
-        team: { name: workspace.teamDomain, domain: workspace.teamDomain },
-        users: options.users.map((user) => ({
-          name: user.name,
-          real_name: user.realName ?? user.name,
-          is_admin: user.admin ?? false,
-          ...(user.email ? { email: user.email } : {}),
-        })),
-        channels: options.channels.map((one) => ({ name: one.name, is_private: one.private ?? false })),
-        strict_scopes: true,
-        oauth_apps: [
-          {
-            app_id: workspace.appId,
-            client_id: hex(8),
-            client_secret: hex(16),
-            name: 'Firebreak',
-            redirect_uris: [],
-            scopes: options.scopes,
-            bot_id: workspace.botId,
-            bot_user_id: workspace.botUserId,
-            bot_name: 'firebreak',
-          },
-        ],
-        tokens: [
-          { ...bot, token: workspace.botToken, scopes: options.scopes },
-          { ...bot, token: slackToken },
-          { token: adminToken, type: 'user', user: 'admin' },
-        ],
+  return {
+    team: { name: workspace.teamDomain, domain: workspace.teamDomain },
+    users: users.map((user) => ({
+      name: user.name,
+      real_name: user.realName ?? user.name,
+      is_admin: user.admin ?? false,
+      ...(user.email ? { email: user.email } : {}),
+    })),
+    channels: channels.map((one) => ({ name: one.name, is_private: one.private ?? false })),
+    strict_scopes: true,
+    oauth_apps: [
+      {
+        app_id: workspace.appId,
+        client_id: hex(8),
+        client_secret: hex(16),
+        name: 'Firebreak',
+        redirect_uris: [],
+        scopes,
+        bot_id: workspace.botId,
+        bot_user_id: workspace.botUserId,
+        bot_name: 'firebreak',
       },
-    },
-  });
-  const base = new URL('/api/', `http://127.0.0.1:${new URL(emulator.url).port}`);
-  const call = async (token: string, method: string, args: JsonObject): Promise<JsonObject> => {
+    ],
+    tokens: [
+      { ...bot, token: workspace.botToken, scopes },
+      { ...bot, token: tokens.slack },
+      { token: tokens.admin, type: 'user', user: 'admin' },
+    ],
+  };
+}
+
+type Call = (method: string, args: JsonObject) => Promise<JsonObject>;
+
+function caller(base: URL, token: string): Call {
+  return async (method, args) => {
     const response = await fetch(new URL(method, base), {
       method: 'POST',
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json; charset=utf-8' },
@@ -92,48 +93,69 @@ export async function startBackend(options: {
       return { ok: false, error: 'unknown_method', req_method: method };
     }
     const body: unknown = await response.json();
-    if (!isObject(body))
-      throw new Error(`the Slack emulator answered ${method} with something that is not an object`);
-    return body;
+    if (isObject(body)) return body;
+    throw new Error(`the Slack emulator answered ${method} with something that is not an object`);
   };
-  const must = async (token: string, method: string, args: JsonObject): Promise<JsonObject> => {
-    const body = await call(token, method, args);
-    if (body['ok'] !== true)
-      throw new Error(`the Slack emulator refused ${method}: ${textOf(body['error'])}`);
-    return body;
-  };
+}
 
-  const listed = await must(adminToken, 'users.list', { limit: 1000 });
-  const users = new Map(objectsOf(listed['members']).map((one) => [textOf(one['name']), textOf(one['id'])]));
-  const rooms = await must(adminToken, 'conversations.list', {
-    limit: 1000,
-    types: 'public_channel,private_channel',
+async function must(
+  call: Call,
+  method: string,
+  args: JsonObject,
+  allowed: string[] = [],
+): Promise<JsonObject> {
+  const body = await call(method, args);
+  if (body['ok'] === true || allowed.includes(textOf(body['error']))) return body;
+  throw new Error(`the Slack emulator refused ${method}: ${textOf(body['error'])}`);
+}
+
+const idsByName = (listed: unknown): Map<string, string> =>
+  new Map(objectsOf(listed).map((one) => [textOf(one['name']), textOf(one['id'])]));
+
+/** Finds the ids that the emulator chose, and lets everyone into every channel. */
+async function furnish(options: BackendOptions, admin: Call): Promise<Pick<Backend, 'users' | 'channels'>> {
+  const everyone = idsByName((await must(admin, 'users.list', { limit: 1000 }))['members']);
+  const kinds = { limit: 1000, types: 'public_channel,private_channel' };
+  const channels = idsByName((await must(admin, 'conversations.list', kinds))['channels']);
+  const users = options.users.map((spec) => {
+    const id = everyone.get(spec.name);
+    if (id === undefined) throw new Error(`the Slack emulator did not create the user ${spec.name}`);
+    return { id, spec };
   });
-  const channels = new Map(
-    objectsOf(rooms['channels']).map((one) => [textOf(one['name']), textOf(one['id'])]),
-  );
   for (const { name } of options.channels) {
     const channel = channels.get(name);
-    if (!channel) throw new Error(`the Slack emulator did not create the channel ${name}`);
-    for (const user of [workspace.botUserId, ...users.values()]) {
-      const invited = await call(adminToken, 'conversations.invite', { channel, users: user });
+    if (channel === undefined) throw new Error(`the Slack emulator did not create the channel ${name}`);
+    for (const user of [options.workspace.botUserId, ...everyone.values()]) {
       // Who is a member already depends on how the emulator made the channel.
-      if (
-        invited['ok'] !== true &&
-        !['already_in_channel', 'cant_invite_self'].includes(textOf(invited['error']))
-      ) {
-        throw new Error(
-          `the Slack emulator refused to let ${user} into ${name}: ${textOf(invited['error'])}`,
-        );
-      }
+      const already = ['already_in_channel', 'cant_invite_self'];
+      await must(admin, 'conversations.invite', { channel, users: user }, already);
     }
   }
-  return {
-    asBot: (method, args) => call(workspace.botToken, method, args),
-    asSlack: (method, args) => call(slackToken, method, args),
-    users,
-    channels,
-    teamId: textOf((await must(slackToken, 'auth.test', {}))['team_id']),
-    stop: () => emulator.close(),
-  };
+  return { users, channels };
+}
+
+/** Starts npm `emulate`'s Slack on a free loopback port. It sees only calls that the front has already let in. */
+export async function startBackend(options: BackendOptions): Promise<Backend> {
+  const tokens = { slack: `xoxb-${hex(16)}`, admin: `xoxp-${hex(16)}` };
+  const emulator = await createEmulator({
+    service: 'slack',
+    port: 0,
+    hostname: '127.0.0.1',
+    // An empty table of tokens: without it the emulator adds a well-known administrator's.
+    seed: { tokens: {}, slack: seed(options, tokens) },
+  });
+  try {
+    const base = new URL('/api/', `http://127.0.0.1:${new URL(emulator.url).port}`);
+    const asSlack = caller(base, tokens.slack);
+    return {
+      ...(await furnish(options, caller(base, tokens.admin))),
+      asSlack,
+      asBot: caller(base, options.workspace.botToken),
+      teamId: textOf((await must(asSlack, 'auth.test', {}))['team_id']),
+      stop: () => emulator.close(),
+    };
+  } catch (error) {
+    await emulator.close();
+    throw error;
+  }
 }

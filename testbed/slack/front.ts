@@ -10,7 +10,7 @@ import type { SocketMode } from './socket-mode.ts';
 import type { CallRecord, Clock, JsonObject, Workspace } from './types.ts';
 
 /** How response_url calls are named in the log of calls and in planned faults: they are no Web API method. */
-export const RESPONSE_URL = 'response_url';
+const RESPONSE_URL = 'response_url';
 
 const STRUCTURED = ['blocks', 'attachments', 'metadata', 'view'];
 

@@ -76,17 +76,22 @@ export class Messages {
     this.#changes.emit('change');
   }
 
-  /** Looks after every change until `look` finds something. Rejects with a TimeoutError after `timeoutMs`. */
-  async until<T>(look: () => Promise<T | undefined>, timeoutMs: number): Promise<T> {
+  /** Looks after every change until `look` finds `what`. Rejects after `timeoutMs`, and says what did not appear. */
+  async until<T>(what: string, look: () => Promise<T | undefined>, timeoutMs: number): Promise<T> {
+    const deadline = AbortSignal.timeout(timeoutMs);
     // Listening before the first look, so that a change between the two is not missed.
-    const changes = on(this.#changes, 'change', { signal: AbortSignal.timeout(timeoutMs) });
-    for (;;) {
-      const found = await look();
-      if (found !== undefined) {
-        await changes.return?.();
-        return found;
+    const changes = on(this.#changes, 'change', { signal: deadline });
+    try {
+      for (;;) {
+        const found = await look();
+        if (found !== undefined) return found;
+        await changes.next();
       }
-      await changes.next();
+    } catch (error) {
+      if (!deadline.aborted) throw error;
+      throw new Error(`${what} did not appear within ${timeoutMs} ms`, { cause: error });
+    } finally {
+      await changes.return?.();
     }
   }
 }

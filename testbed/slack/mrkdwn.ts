@@ -37,7 +37,7 @@ function angle(inner: string): Inline {
   return { kind: 'link', url: unescape(target), text: label === '' ? unescape(target) : label };
 }
 
-export function parseInline(text: string): Inline[] {
+function parseInline(text: string): Inline[] {
   const found: Inline[] = [];
   let from = 0;
   for (const match of text.matchAll(TOKEN)) {

@@ -1,5 +1,5 @@
 import { elementsOf } from './blocks.ts';
-import { parseMrkdwn } from './mrkdwn.ts';
+import { parseMrkdwn, unescape } from './mrkdwn.ts';
 import { isObject, objectsOf, textOf } from './types.ts';
 import type { Inline, Part } from './mrkdwn.ts';
 import type { JsonObject } from './types.ts';
@@ -39,7 +39,7 @@ const mrkdwn = (text: string): string => parseMrkdwn(text).map(paragraph).join('
 function words(value: unknown): string {
   if (!isObject(value)) return '';
   const text = textOf(value['text']);
-  return value['type'] === 'mrkdwn' ? mrkdwn(text) : escape(text);
+  return value['type'] === 'mrkdwn' ? mrkdwn(text) : escape(unescape(text));
 }
 
 function control(element: JsonObject): string {

@@ -1,5 +1,5 @@
 import { elementsOf } from './blocks.ts';
-import { parseMrkdwn } from './mrkdwn.ts';
+import { parseMrkdwn, unescape } from './mrkdwn.ts';
 import { isObject, objectsOf, textOf } from './types.ts';
 import type { Inline, Part } from './mrkdwn.ts';
 import type { JsonObject } from './types.ts';
@@ -23,7 +23,7 @@ const lines = (part: Part): string => {
 function words(value: unknown): string {
   if (!isObject(value)) return '';
   const text = textOf(value['text']);
-  return value['type'] === 'mrkdwn' ? parseMrkdwn(text).map(lines).join('\n') : text;
+  return value['type'] === 'mrkdwn' ? parseMrkdwn(text).map(lines).join('\n') : unescape(text);
 }
 
 function control(element: JsonObject): string {

@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { WebClient } from '@slack/web-api';
+import type { WebAPICallResult } from '@slack/web-api';
 import { startSlack } from '../../../testbed/slack.ts';
 import type { SlackTestbed } from '../../../testbed/slack.ts';
 import { quietLogger } from '../../support/quiet-logger.ts';
+import { postMessage } from '../../support/slack-post.ts';
 
 let slack: SlackTestbed;
 let client: WebClient;
@@ -31,13 +33,33 @@ beforeAll(async () => {
 afterAll(() => slack.stop());
 afterEach(() => slack.clearFaults());
 
-/** The body of a refusal, as WebClient reports it. */
-async function refusal(call: Promise<unknown>): Promise<unknown> {
-  return call.then(
-    () => undefined,
-    (error: unknown) => (error as { data?: unknown }).data,
-  );
-}
+/** Posts as the bot; untyped, so that a test can also post what Slack refuses. */
+const post = (args: object): Promise<WebAPICallResult> =>
+  client.apiCall('chat.postMessage', { channel: ops, ...args });
+
+const posted = (args: object): Promise<string> => postMessage(client, { channel: ops, ...args });
+
+const refusal = (error: string): object => ({ data: { error } });
+
+const outcomes = (method: string, from: number): string[] =>
+  slack
+    .calls(method)
+    .slice(from)
+    .map((one) => one.outcome);
+
+const info = async (name: string): Promise<unknown> =>
+  (await client.users.info({ user: slack.users[name]?.id ?? '' })).user;
+
+const read = async (args: object): Promise<(string | undefined)[]> =>
+  (
+    (await client.conversations.history({ channel: slack.channels['random'] ?? '', ...args })).messages ?? []
+  ).map((one) => one.text);
+
+const shared = async (channel: string): Promise<boolean | undefined> =>
+  (await client.conversations.info({ channel })).channel?.is_ext_shared;
+
+const as = (token: string | undefined): WebClient =>
+  new WebClient(token, { slackApiUrl: slack.apiUrl, ...NO_RETRIES });
 
 const button = (change: object = {}): object => ({
   type: 'button',
@@ -51,27 +73,22 @@ const section = (text: string): object => ({ type: 'section', text: { type: 'mrk
 
 // docs.slack.dev/reference/methods/auth.test
 describe('tokens', () => {
-  const as = (token: string | undefined): WebClient =>
-    new WebClient(token, { slackApiUrl: slack.apiUrl, ...NO_RETRIES });
-
   test('only the bot token of this start opens the Web API', async () => {
     expect(await client.auth.test()).toMatchObject({
       ok: true,
       user_id: slack.botUserId,
       team_id: slack.teamId,
     });
-    expect(await refusal(as('xoxb-1-2-wrong').auth.test())).toMatchObject({ error: 'invalid_auth' });
-    expect(await refusal(as(undefined).auth.test())).toMatchObject({ error: 'not_authed' });
-    expect(await refusal(as(slack.appToken).auth.test())).toMatchObject({ error: 'not_allowed_token_type' });
-    expect(await refusal(client.apps.connections.open())).toMatchObject({ error: 'not_allowed_token_type' });
+    await expect(as('xoxb-1-2-wrong').auth.test()).rejects.toMatchObject(refusal('invalid_auth'));
+    await expect(as(undefined).auth.test()).rejects.toMatchObject(refusal('not_authed'));
+    await expect(as(slack.appToken).auth.test()).rejects.toMatchObject(refusal('not_allowed_token_type'));
+    await expect(client.apps.connections.open()).rejects.toMatchObject(refusal('not_allowed_token_type'));
   });
 
   test('a scope that was not granted is missing', async () => {
-    expect(
-      await refusal(client.reactions.add({ channel: ops, name: 'eyes', timestamp: '1.0' })),
-    ).toMatchObject({
-      error: 'missing_scope',
-    });
+    await expect(
+      client.reactions.add({ channel: ops, name: 'eyes', timestamp: '1.0' }),
+    ).rejects.toMatchObject(refusal('missing_scope'));
   });
 
   test('two starts share no secret, and the log of calls holds none', async () => {
@@ -84,83 +101,78 @@ describe('tokens', () => {
   });
 
   test('a method that only the emulator has does not exist', async () => {
-    expect(await refusal(client.apiCall('views.generateTriggerId'))).toMatchObject({
-      error: 'unknown_method',
-    });
-    expect(await refusal(client.apiCall('no.suchMethod'))).toMatchObject({ error: 'unknown_method' });
+    await expect(client.apiCall('views.generateTriggerId')).rejects.toMatchObject(refusal('unknown_method'));
+    await expect(client.apiCall('no.suchMethod')).rejects.toMatchObject(refusal('unknown_method'));
   });
+});
+
+test('waiting ends with what was waited for, or says that it did not come', async () => {
+  const waiting = slack.waitForMessage('ops', (message) => message.text === 'awaited');
+  await post({ text: 'awaited' });
+  expect(await waiting).toMatchObject({ text: 'awaited' });
+  await expect(slack.waitForView('ana', 20)).rejects.toThrow('a view for ana did not appear within 20 ms');
 });
 
 // docs.slack.dev/reference/methods/conversations.history and docs.slack.dev/messaging/message-metadata
 describe('messages', () => {
   test('metadata is returned in full only when it is asked for', async () => {
     const metadata = { event_type: 'firebreak_prompt', event_payload: { incident: 'i-1' } };
-    const { ts } = await client.chat.postMessage({ channel: ops, text: 'hello', metadata });
+    const ts = await posted({ text: 'hello', metadata });
     const history = await client.conversations.history({ channel: ops, include_all_metadata: true });
     expect(history.messages?.find((one) => one.ts === ts)).toMatchObject({ text: 'hello', metadata });
     const bare = await client.conversations.history({ channel: ops });
     expect(bare.messages?.find((one) => one.ts === ts)?.metadata).toEqual({ event_type: 'firebreak_prompt' });
     const thread = await client.conversations.replies({
       channel: ops,
-      ts: ts ?? '',
+      ts,
       include_all_metadata: true,
     });
     expect(thread.messages?.[0]).toMatchObject({ metadata });
-    expect(
-      await refusal(
-        client.apiCall('chat.postMessage', { channel: ops, text: 'x', metadata: { event_type: 'y' } }),
-      ),
-    ).toMatchObject({ error: 'invalid_metadata_format' });
+    await expect(post({ text: 'x', metadata: { event_type: 'y' } })).rejects.toMatchObject(
+      refusal('invalid_metadata_format'),
+    );
   });
 
   test('an update replaces what people see; the version before stays known', async () => {
-    const { ts } = await client.chat.postMessage({
-      channel: ops,
-      text: 'one',
-      blocks: [actions(button())] as never,
-    });
-    await client.chat.update({ channel: ops, ts: ts ?? '', text: 'two', blocks: [section('done')] as never });
+    const ts = await posted({ text: 'one', blocks: [actions(button())] });
+    await client.apiCall('chat.update', { channel: ops, ts, text: 'two', blocks: [section('done')] });
     const now = (await slack.messages('ops')).find((one) => one.ts === ts);
     expect(now).toMatchObject({ text: 'two', blocks: [{ type: 'section' }] });
-    expect(slack.versions('ops', ts ?? '')).toMatchObject([{ text: 'one', blocks: [{ type: 'actions' }] }]);
+    expect(slack.versions('ops', ts)).toMatchObject([{ text: 'one', blocks: [{ type: 'actions' }] }]);
   });
 
   test('oldest, latest, inclusive, limit and cursor bound what is read', async () => {
-    const posted: string[] = [];
+    const times: string[] = [];
     for (const text of ['1', '2', '3', '4']) {
-      posted.push(
-        (await client.chat.postMessage({ channel: slack.channels['random'] ?? '', text })).ts ?? '',
-      );
+      times.push(await posted({ channel: slack.channels['random'], text }));
     }
-    const read = async (args: object): Promise<(string | undefined)[]> =>
-      (
-        (await client.conversations.history({ channel: slack.channels['random'] ?? '', ...args })).messages ??
-        []
-      ).map((one) => one.text);
-    expect(await read({ oldest: posted[1] })).toEqual(['4', '3']);
-    expect(await read({ oldest: posted[1], latest: posted[2], inclusive: true })).toEqual(['3', '2']);
+    expect(await read({ oldest: times[1] })).toEqual(['4', '3']);
+    expect(await read({ oldest: times[1], latest: times[2], inclusive: true })).toEqual(['3', '2']);
     const pages: unknown[] = [];
     for await (const page of client.paginate('conversations.history', {
       channel: slack.channels['random'],
       limit: 3,
     })) {
-      pages.push((page as { messages?: { text: string }[] }).messages?.map((one) => one.text));
+      pages.push(page);
     }
-    expect(pages).toEqual([['4', '3', '2'], ['1']]);
-    expect(await refusal(read({ cursor: 'nonsense' }))).toMatchObject({ error: 'invalid_cursor' });
+    expect(pages).toMatchObject([
+      { messages: [{ text: '4' }, { text: '3' }, { text: '2' }] },
+      { messages: [{ text: '1' }] },
+    ]);
+    await expect(read({ cursor: 'nonsense' })).rejects.toMatchObject(refusal('invalid_cursor'));
   });
 
   test('a thread is its parent and its replies; without a parent there is none', async () => {
-    const { ts } = await client.chat.postMessage({ channel: ops, text: 'parent' });
-    await client.chat.postMessage({ channel: ops, text: 'reply', thread_ts: ts ?? '' });
-    const { messages } = await client.conversations.replies({ channel: ops, ts: ts ?? '' });
+    const ts = await posted({ text: 'parent' });
+    await posted({ text: 'reply', thread_ts: ts });
+    const { messages } = await client.conversations.replies({ channel: ops, ts });
     expect(messages?.map((one) => one.text)).toEqual(['parent', 'reply']);
     expect((await slack.messages('ops')).map((one) => one.text)).toEqual(
       expect.arrayContaining(['parent', 'reply']),
     );
-    expect(await refusal(client.conversations.replies({ channel: ops, ts: '1.000001' }))).toMatchObject({
-      error: 'thread_not_found',
-    });
+    await expect(client.conversations.replies({ channel: ops, ts: '1.000001' })).rejects.toMatchObject(
+      refusal('thread_not_found'),
+    );
   });
 
   test('an ephemeral message is for one person and in no history', async () => {
@@ -261,28 +273,28 @@ describe('Block Kit limits', () => {
   ];
 
   test.each(blocks)('%s', async (_name, given, fault) => {
-    const post = client.chat.postMessage({ channel: ops, text: 'blocks', blocks: given as never });
-    if (fault === undefined) expect(await post).toMatchObject({ ok: true });
+    const answer = post({ text: 'blocks', blocks: given });
+    if (fault === undefined) expect(await answer).toMatchObject({ ok: true });
     else {
-      expect(await refusal(post)).toMatchObject({
-        error: 'invalid_blocks',
-        response_metadata: { messages: expect.arrayContaining([`[ERROR] ${fault}`]) },
+      await expect(answer).rejects.toMatchObject({
+        data: {
+          error: 'invalid_blocks',
+          response_metadata: { messages: expect.arrayContaining([`[ERROR] ${fault}`]) },
+        },
       });
     }
   });
 
   test('text beyond 40,000 characters is cut, with a warning', async () => {
-    const posted = await client.chat.postMessage({ channel: ops, text: 'x'.repeat(40_001) });
-    expect(posted.message?.text).toHaveLength(40_000);
-    expect(posted).toMatchObject({ warning: 'message_truncated' });
+    expect(await post({ text: 'x'.repeat(40_001) })).toMatchObject({
+      warning: 'message_truncated',
+      message: { text: 'x'.repeat(40_000) },
+    });
   });
 });
 
 // docs.slack.dev/reference/objects/user-object
 describe('people', () => {
-  const info = async (name: string): Promise<unknown> =>
-    (await client.users.info({ user: slack.users[name]?.id ?? '' })).user;
-
   test('each kind of account shows as Slack shows it', async () => {
     expect(await info('ana')).toMatchObject({
       is_restricted: false,
@@ -311,8 +323,6 @@ describe('people', () => {
   });
 
   test('a channel says whether it is shared with others', async () => {
-    const shared = async (channel: string): Promise<boolean | undefined> =>
-      (await client.conversations.info({ channel })).channel?.is_ext_shared;
     expect(await shared(slack.channels['shared'] ?? '')).toBe(true);
     expect(await shared(ops)).toBe(false);
   });
@@ -335,18 +345,12 @@ describe('people', () => {
 
 // docs.slack.dev/apis/web-api/rate-limits
 describe('faults', () => {
-  const outcomes = (method: string, from: number): string[] =>
-    slack
-      .calls(method)
-      .slice(from)
-      .map((one) => one.outcome);
-
   test("WebClient's own retry waits out a 429 and then posts once", async () => {
     const patient = new WebClient(slack.botToken, { slackApiUrl: slack.apiUrl, logger: quietLogger });
     const before = slack.calls('chat.postMessage').length;
     slack.rateLimit({ method: 'chat.postMessage', retryAfter: 1 });
     const started = performance.now();
-    await patient.chat.postMessage({ channel: ops, text: 'after the limit' });
+    await patient.apiCall('chat.postMessage', { channel: ops, text: 'after the limit' });
     expect(performance.now() - started).toBeGreaterThanOrEqual(950);
     expect(outcomes('chat.postMessage', before)).toEqual(['http 429', 'ok']);
   });
@@ -370,10 +374,10 @@ describe('faults', () => {
 
   test('a refused call did nothing; a lost answer belongs to a message that is there', async () => {
     slack.fail({ kind: 'refused', method: 'chat.postMessage' });
-    await expect(client.chat.postMessage({ channel: ops, text: 'refused' })).rejects.toThrow();
+    await expect(post({ text: 'refused' })).rejects.toThrow();
     slack.fail({ kind: 'lost', method: 'chat.postMessage' });
     const metadata = { event_type: 'once', event_payload: { key: 'k1' } };
-    await expect(client.chat.postMessage({ channel: ops, text: 'lost', metadata })).rejects.toThrow();
+    await expect(post({ text: 'lost', metadata })).rejects.toThrow();
     const texts = (await slack.messages('ops')).map((one) => one.text);
     expect(texts).not.toContain('refused');
     expect(texts.filter((one) => one === 'lost')).toHaveLength(1);
@@ -383,7 +387,7 @@ describe('faults', () => {
 
   test("an error of Slack's own choice", async () => {
     slack.fail({ kind: 'error', error: 'token_revoked' });
-    expect(await refusal(client.auth.test())).toMatchObject({ error: 'token_revoked' });
+    await expect(client.auth.test()).rejects.toMatchObject(refusal('token_revoked'));
   });
 
   test('one message a second in a channel, when that limit is on', async () => {
@@ -394,11 +398,13 @@ describe('faults', () => {
         rejectRateLimitedCalls: true,
       });
       const [general = '', random = ''] = [strict.channels['general'], strict.channels['random']];
-      await web.chat.postMessage({ channel: general, text: '1' });
-      await expect(web.chat.postMessage({ channel: general, text: '2' })).rejects.toThrow('rate-limit');
-      await web.chat.postMessage({ channel: random, text: 'another channel' });
+      await web.apiCall('chat.postMessage', { channel: general, text: '1' });
+      await expect(web.apiCall('chat.postMessage', { channel: general, text: '2' })).rejects.toThrow(
+        'rate-limit',
+      );
+      await web.apiCall('chat.postMessage', { channel: random, text: 'another channel' });
       strict.advance(1_000);
-      await web.chat.postMessage({ channel: general, text: '3' });
+      await web.apiCall('chat.postMessage', { channel: general, text: '3' });
     } finally {
       await strict.stop();
     }

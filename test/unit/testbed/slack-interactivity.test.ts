@@ -1,24 +1,36 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { App, HTTPReceiver } from '@slack/bolt';
-import type { AckFn, RespondFn } from '@slack/bolt';
+import type {
+  AckFn,
+  RespondArguments,
+  RespondFn,
+  ViewResponseAction,
+  ViewSubmitAction,
+  types,
+} from '@slack/bolt';
 import { createServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { startSlack } from '../../../testbed/slack.ts';
 import type { SlackTestbed, Told } from '../../../testbed/slack.ts';
 import { quietLogger } from '../../support/quiet-logger.ts';
+import { postMessage } from '../../support/slack-post.ts';
 
 /** A Bolt app over HTTP, as the gateway is: Slack's own code checks our signatures and reads our payloads. */
 let slack: SlackTestbed;
 let app: App;
 let appUrl: string;
-let clicks: { body: Record<string, unknown>; headers: Record<string, unknown>; respond: RespondFn }[];
-let submit: (ack: AckFn<never>) => Promise<void>;
+let clicks: { body: Record<string, unknown>; headers: Record<string, unknown>; respond?: RespondFn }[];
+let submit: (ack: AckFn<ViewResponseAction>) => Promise<void>;
 
-const portOf = (server: { address(): unknown }): number => (server.address() as AddressInfo).port;
-const plain = (text: string): object => ({ type: 'plain_text', text });
+function portOf(server: { address(): string | AddressInfo | null }): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('not listening on a port');
+  return address.port;
+}
+const plain = (text: string): types.PlainTextElement => ({ type: 'plain_text', text });
 
-const reasonView = (change: object = {}): object => ({
+const reasonView = (change: Partial<types.ModalView> = {}): types.ModalView => ({
   type: 'modal',
   callback_id: 'reason',
   title: plain('Reject'),
@@ -54,20 +66,19 @@ beforeAll(async () => {
   });
   app.action('approve', async ({ ack, body, respond, context }) => {
     await ack();
-    clicks.push({ body: { ...body }, headers: context['headers'] as Record<string, unknown>, respond });
+    clicks.push({ body: { ...body }, headers: context['headers'], respond });
   });
   app.action('reject', async ({ ack, body, client }) => {
     await ack();
-    if ('trigger_id' in body)
-      await client.views.open({ trigger_id: body.trigger_id, view: reasonView() as never });
+    if ('trigger_id' in body) await client.views.open({ trigger_id: body.trigger_id, view: reasonView() });
   });
   app.action('more', async ({ ack }) => ack());
-  app.view('reason', async ({ ack }) => submit(ack as unknown as AckFn<never>));
+  app.view<ViewSubmitAction>('reason', async ({ ack }) => submit(ack));
   app.view({ callback_id: 'reason', type: 'view_closed' }, async ({ ack, body }) => {
     await ack();
-    clicks.push({ body: { ...body }, headers: {}, respond: undefined as never });
+    clicks.push({ body: { ...body }, headers: {} });
   });
-  appUrl = `http://127.0.0.1:${portOf(await app.start({ port: 0, host: '127.0.0.1' } as never))}/slack/events`;
+  appUrl = `http://127.0.0.1:${portOf(await receiver.start({ port: 0, host: '127.0.0.1' }))}/slack/events`;
 });
 beforeEach(() => {
   clicks = [];
@@ -80,7 +91,7 @@ afterAll(async () => {
 });
 
 async function prompt(channel = 'ops'): Promise<string> {
-  const { ts } = await app.client.chat.postMessage({
+  return postMessage(app.client, {
     channel: slack.channels[channel] ?? '',
     text: 'Quarantine?',
     blocks: [
@@ -99,13 +110,36 @@ async function prompt(channel = 'ops'): Promise<string> {
           { type: 'button', action_id: 'reject', style: 'danger', value: 'digest-1', text: plain('Reject') },
         ],
       },
-    ] as never,
+    ],
   });
-  return ts ?? '';
 }
 
 const clickOn = async (actionId: string, user = 'ana'): Promise<Told> =>
   slack.click({ user, channel: 'ops', ts: await prompt(), actionId });
+
+const open = async (): Promise<void> => {
+  await clickOn('reject');
+  await slack.waitForView('ana');
+};
+
+const trigger = async (): Promise<string> =>
+  String((await clickOn('approve')).interaction.payload['trigger_id']);
+
+const responseUrl = async (): Promise<string> =>
+  String((await clickOn('approve')).interaction.payload['response_url']);
+
+async function respond(answer: RespondArguments): Promise<void> {
+  const last = clicks.at(-1)?.respond;
+  if (!last) throw new Error('nobody has clicked');
+  await last(answer);
+}
+
+const send = (url: string, body: object): Promise<Response> =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
 
 // docs.slack.dev/reference/interaction-payloads/block_actions-payload
 describe('a click', () => {
@@ -241,10 +275,6 @@ describe('an app that does not answer well', () => {
 
 // docs.slack.dev/surfaces/modals and docs.slack.dev/reference/interaction-payloads/view-interactions-payload
 describe('a modal', () => {
-  const open = async (): Promise<void> => {
-    await clickOn('reject');
-    await slack.waitForView('ana');
-  };
   afterEach(async () => {
     while (slack.views('ana').length > 0) await slack.closeView({ user: 'ana', all: true });
   });
@@ -252,7 +282,6 @@ describe('a modal', () => {
   test('opens by the trigger of a click, and its submission carries what was typed', async () => {
     await open();
     let seen: unknown;
-    app.view('other', ({ ack }) => ack());
     submit = async (ack) => {
       seen = 'submitted';
       await ack();
@@ -274,13 +303,13 @@ describe('a modal', () => {
 
   test('stays open with the errors that the app answers', async () => {
     await open();
-    submit = (ack) => ack({ response_action: 'errors', errors: { why: 'Say more' } } as never);
+    submit = (ack) => ack({ response_action: 'errors', errors: { why: 'Say more' } });
     expect(await slack.submitView({ user: 'ana', values: { why: { text: 'no' } } })).toMatchObject({
       outcome: 'errors',
       errors: { why: 'Say more' },
     });
     expect(slack.views('ana')).toHaveLength(1);
-    submit = (ack) => ack({ response_action: 'errors', errors: { nowhere: 'x' } } as never);
+    submit = (ack) => ack({ response_action: 'errors', errors: { nowhere: 'x' } });
     expect(await slack.submitView({ user: 'ana', values: { why: { text: 'no' } } })).toMatchObject({
       outcome: 'failed',
     });
@@ -289,14 +318,13 @@ describe('a modal', () => {
   test('is updated, has another on top, and is cleared as the app answers', async () => {
     await open();
     const values = { why: { text: 'x' } };
-    submit = (ack) =>
-      ack({ response_action: 'update', view: reasonView({ title: plain('Again') }) } as never);
+    submit = (ack) => ack({ response_action: 'update', view: reasonView({ title: plain('Again') }) });
     expect(await slack.submitView({ user: 'ana', values })).toMatchObject({ outcome: 'updated' });
     expect(slack.views('ana')).toMatchObject([{ title: { text: 'Again' } }]);
-    submit = (ack) => ack({ response_action: 'push', view: reasonView({ title: plain('Top') }) } as never);
+    submit = (ack) => ack({ response_action: 'push', view: reasonView({ title: plain('Top') }) });
     expect(await slack.submitView({ user: 'ana', values })).toMatchObject({ outcome: 'pushed' });
     expect(slack.views('ana')).toMatchObject([{ title: { text: 'Again' } }, { title: { text: 'Top' } }]);
-    submit = (ack) => ack({ response_action: 'clear' } as never);
+    submit = (ack) => ack({ response_action: 'clear' });
     expect(await slack.submitView({ user: 'ana', values })).toMatchObject({ outcome: 'cleared' });
     expect(slack.views('ana')).toEqual([]);
   });
@@ -316,10 +344,8 @@ describe('a modal', () => {
   });
 
   test('needs a trigger that is known, unused and at most three seconds old', async () => {
-    const trigger = async (): Promise<string> =>
-      String((await clickOn('approve')).interaction.payload['trigger_id']);
     const openWith = (trigger_id: string, view = reasonView()): Promise<unknown> =>
-      app.client.views.open({ trigger_id, view: view as never }).then(
+      app.client.views.open({ trigger_id, view }).then(
         () => 'opened',
         (error: { data?: { error?: string } }) => error.data?.error,
       );
@@ -336,30 +362,21 @@ describe('a modal', () => {
 
 // docs.slack.dev/interactivity/handling-user-interaction#message_responses
 describe('a response_url', () => {
-  const responseUrl = async (): Promise<string> =>
-    String((await clickOn('approve')).interaction.payload['response_url']);
-  const send = (url: string, body: object): Promise<Response> =>
-    fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-
   test("answers the clicker alone unless told otherwise; Bolt's respond uses it", async () => {
     await clickOn('approve', 'bo');
-    await clicks[0]?.respond({ text: 'You cannot approve your own request' });
+    await respond({ text: 'You cannot approve your own request' });
     expect(slack.ephemeral('bo').at(-1)).toMatchObject({ text: 'You cannot approve your own request' });
-    await clicks[0]?.respond({ text: 'Approved by bo', response_type: 'in_channel' });
+    await respond({ text: 'Approved by bo', response_type: 'in_channel' });
     expect((await slack.messages('ops')).at(-1)).toMatchObject({ text: 'Approved by bo' });
   });
 
   test('replaces and deletes the message of the click', async () => {
     const ts = await prompt();
     await slack.click({ user: 'ana', channel: 'ops', ts, actionId: 'approve' });
-    await clicks[0]?.respond({ text: 'Approved', replace_original: true });
+    await respond({ text: 'Approved', replace_original: true });
     expect((await slack.messages('ops')).find((one) => one.ts === ts)?.text).toBe('Approved');
     expect(slack.versions('ops', ts)).toHaveLength(1);
-    await clicks[0]?.respond({ delete_original: true } as never);
+    await respond({ delete_original: true });
     expect((await slack.messages('ops')).find((one) => one.ts === ts)).toBeUndefined();
   });
 

@@ -42,8 +42,9 @@ test('what a detector sent runs nothing and moves no cursor', () => {
   expect(renderMessage({ text: 'a\u001b[2Jb\u202ec\rd' })).toBe('a\uFFFD[2Jb\uFFFDc\uFFFDd');
 });
 
+const plain = (text: string): object => ({ type: 'plain_text', text });
+
 test('every kind of block is shown', () => {
-  const plain = (text: string): object => ({ type: 'plain_text', text });
   const message = {
     blocks: [
       { type: 'header', text: plain('Quarantine *shop*') },
