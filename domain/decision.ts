@@ -1,6 +1,7 @@
 import type { Approval } from './person.ts';
 import type { Authority } from './action.ts';
 import { digest, type Digest } from './json.ts';
+import type { Signed } from './signature.ts';
 
 export const modes = ['simulate', 'approve', 'automatic'] as const;
 export type Mode = (typeof modes)[number];
@@ -66,4 +67,14 @@ export interface Opening {
   mode: Mode;
   requester: string;
   at: string;
+}
+
+/** What an activity checks, by itself, before it changes anything: a history that somebody wrote by hand changes nothing. */
+export interface Warrant {
+  opening: Signed<Opening>;
+  /** Absent when the step runs in automatic mode. */
+  gate?: Gate;
+  decisions: Signed<Decision>[];
+  /** True when the guardrails let this step run without a person: the opening must say `automatic`. */
+  automatic: boolean;
 }

@@ -50,16 +50,39 @@ export type IncidentStatus =
 export type Outcome =
   'released' | 'completed' | 'denied' | 'expired' | 'refused' | 'failed' | 'simulated' | 'released-outside';
 
+/**
+ * How a step stands. `held`: it contains, until a person releases it; `failed` with `holdUntil`: it may stand in part, and is held as well.
+ */
+export type StepStatus =
+  | 'waiting'
+  | 'running'
+  | 'skipped'
+  | 'simulated'
+  | 'done'
+  | 'held'
+  | 'failed'
+  | 'refused'
+  | 'denied'
+  | 'released';
+
 export interface StepView {
   id: string;
   action: string;
-  status: 'waiting' | 'running' | 'skipped' | 'done' | 'failed' | 'refused' | 'denied' | 'held' | 'released';
+  status: StepStatus;
   why?: string;
   notCovered: Limit[];
   applied?: Pick<Applied, 'already' | 'measures' | 'unavailable'> & { changes: number };
   verification?: Verification;
   undone?: Undone;
   holdUntil?: string;
+}
+
+/** An open question, as anybody may see it. */
+export interface GateView {
+  gate: Gate;
+  digest: Digest;
+  decisions: { person: string; verdict: 'approve' | 'deny'; at: string }[];
+  escalated: boolean;
 }
 
 /** What `GET /v1/incidents/{id}` and the `status` query answer. */
@@ -78,11 +101,7 @@ export interface IncidentView {
   /** Alerts that joined, the first included. */
   alerts: number;
   steps: StepView[];
-  gate?: {
-    gate: Gate;
-    digest: Digest;
-    decisions: { person: string; verdict: 'approve' | 'deny'; at: string }[];
-    escalated: boolean;
-  };
+  /** Questions that are open now. */
+  gates: GateView[];
   ledger: { count: number; head: Digest };
 }

@@ -4,7 +4,7 @@
  */
 import type { Alert } from '../domain/alert.ts';
 import type { Applied, Limit, Mandate, Plan, Undone, Verification } from '../domain/action.ts';
-import type { Command, Decision, Gate, Opening } from '../domain/decision.ts';
+import type { Command, Decision, Gate, Warrant } from '../domain/decision.ts';
 import type { EvidenceRef } from '../domain/evidence.ts';
 import type { IncidentInput, IncidentView, Outcome } from '../domain/incident.ts';
 import type { Digest, JsonObject } from '../domain/json.ts';
@@ -54,16 +54,6 @@ export function holdsWorkflowId(cluster: string): string {
  */
 export interface Recorded {
   entries: LedgerEntry[];
-}
-
-/** What `apply` and `undo` check before they change anything. */
-export interface Warrant {
-  opening: Signed<Opening>;
-  /** Absent when the step runs in automatic mode. */
-  gate?: Gate;
-  decisions: Signed<Decision>[];
-  /** True when guardrails let this step run without a person: the opening must say `automatic`. */
-  automatic: boolean;
 }
 
 /** Activities named `<action>.<verb>`, e.g. `kubernetes.quarantine-namespace.apply`. */
@@ -137,13 +127,47 @@ export interface HoldRequest {
   step: string;
 }
 
+/** What the holds workflow knows of one target. */
+export interface HeldTarget {
+  base: EvidenceRef;
+  holders: { incident: string; step: string; expiresAt: string }[];
+  /** The incident that is restoring it now. */
+  restoring?: string;
+}
+
+/** The holds workflow's input; it continues as new with what it knows. */
+export interface HoldsArguments {
+  cluster: string;
+  targets: { [target: string]: HeldTarget };
+  /** Updates in one run; tests make it small. */
+  maxUpdates?: number;
+}
+
+export const acquireUpdate = 'acquire';
+export const letGoUpdate = 'let-go';
+export const settleUpdate = 'settle';
+export const holdsQuery = 'targets';
+
+/** The base is the first holder's, whoever asks. */
+export interface Acquired {
+  base: EvidenceRef;
+  first: boolean;
+}
+
+/** `base` is null when nobody holds the target: it was settled before. */
+export interface LetGo {
+  last: boolean;
+  base: EvidenceRef | null;
+  others: string[];
+}
+
 export interface HoldActivities {
   /** Answers the base snapshot: the first holder's, taken once. Waits while another incident restores the target. */
   'holds.acquire'(
     request: Recorded & { hold: HoldRequest; base: EvidenceRef; expiresAt: string },
-  ): Promise<{ base: EvidenceRef; first: boolean }>;
+  ): Promise<Acquired>;
   /** `last`: nobody else holds it, and it is this incident's to restore; then `holds.settle` must follow. */
-  'holds.let-go'(request: Recorded & { hold: HoldRequest }): Promise<{ last: boolean; base: EvidenceRef; others: string[] }>;
+  'holds.let-go'(request: Recorded & { hold: HoldRequest }): Promise<LetGo>;
   /** After a restore: `restored` ends the hold, otherwise it stays with this incident. */
   'holds.settle'(request: Recorded & { hold: HoldRequest; restored: boolean }): Promise<void>;
 }

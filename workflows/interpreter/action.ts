@@ -1,0 +1,325 @@
+import type { ActionSignature, Applied, Authority, Mandate, Plan, TargetFacts, Verification } from '../../domain/action.ts';
+import type { Gate, Mode, Warrant } from '../../domain/decision.ts';
+import { effectiveMode, refusals } from '../../domain/guardrails.ts';
+import { digest, type JsonObject } from '../../domain/json.ts';
+import { condition as holds, ExpressionError, render } from '../../language/run/expression.ts';
+import type { ActionStep } from '../../language/run/playbook.ts';
+import type { Answer } from '../gates.ts';
+import { failureTypes, type HoldRequest } from '../contract.ts';
+import { scopeOf, type IncidentState, type StepRecord } from '../state.ts';
+import { failureOf, patience, wasCancelled, type Failure } from '../patience.ts';
+import type { Event, Progress } from './core.ts';
+import { brief } from './brief.ts';
+
+/** How often one step may ask again because the world asked for more than was authorised. */
+const maxRounds = 3;
+
+/**
+ * Carries out one action: plan, guardrails, approval, hold, apply, verify. What it meets becomes the step's end; a containment that may stand,
+ * even in part, is held.
+ */
+export async function executeAction(state: IncidentState, step: ActionStep, progress: Progress): Promise<Event> {
+  const record = state.step(step.id);
+  const { recorder } = state;
+  const signature = state.input.playbook.actions[step.uses];
+  if (signature === undefined) return end(state, record, 'failed', `the playbook froze no action ${step.uses}`);
+  let input: JsonObject;
+  try {
+    const scope = scopeOf(state, progress);
+    if (step.if !== undefined && !holds(step.if, scope)) {
+      return end(state, record, 'skipped', 'its condition is false');
+    }
+    input = render(step.with, scope) as JsonObject;
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    return end(state, record, 'failed', error.message);
+  }
+  record.input = input;
+  record.signature = signature;
+
+  let why = '';
+  for (let round = 1; round <= maxRounds; round += 1) {
+    await state.whileTakenOver();
+    const outcome = await oneRound(state, step, record, signature, input, round);
+    if (outcome.again === undefined) return outcome.event;
+    why = outcome.again;
+    recorder.note('step.again', { step: step.id, round, why });
+  }
+  return fail(state, record, { type: failureTypes.beyondAuthority, message: `asked ${maxRounds} times: ${why}` });
+}
+
+type Round = { again: string } | { again: undefined; event: Event };
+
+async function oneRound(
+  state: IncidentState,
+  step: ActionStep,
+  record: StepRecord,
+  signature: ActionSignature,
+  input: JsonObject,
+  round: number,
+): Promise<Round> {
+  const { recorder, policy } = state;
+  const finished = (event: Event): Round => ({ again: undefined, event });
+
+  let plan: Plan;
+  try {
+    plan = await recorder.run<Plan>(
+      `${step.uses}.plan`,
+      { incident: recorder.incident, step: step.id, input },
+      patience.verb(signature.timing, 'plan'),
+      { kind: 'step.planning', data: { step: step.id, action: step.uses, input, round } },
+    );
+  } catch (error) {
+    return finished(await fail(state, record, failureOf(error)));
+  }
+  record.plan = plan;
+  record.view.notCovered = plan.notCovered;
+  recorder.note('step.planned', {
+    step: step.id,
+    plan: digest(plan),
+    full: plan.full.digest,
+    snapshot: plan.snapshot.digest,
+    authority: json(plan.authority),
+    facts: json(plan.facts),
+    changes: plan.changeCount,
+    notCovered: plan.notCovered.map(({ code, count }) => ({ code, count: count ?? 0 })),
+  });
+
+  const refused = refusals(policy.guardrails, signature.effect, plan.facts);
+  if (refused.length > 0) {
+    const why = refused.map(({ code, message }) => `${code}: ${message}`).join('; ');
+    await state.tell(`${step.id}/refused`, `Refused: ${plan.description.title}`, [why], 'danger', policy.escalation);
+    return finished(end(state, record, 'refused', why));
+  }
+
+  const mode = modeOf(state, signature, plan.facts);
+  if (mode === 'simulate') {
+    state.tellLater(`${step.id}/simulated`, `Simulated: ${plan.description.title}`, brief(plan), 'info');
+    return finished(end(state, record, 'simulated', 'the mode is simulate: nothing was changed'));
+  }
+  const warrant: Warrant = { opening: state.input.opening, decisions: [], automatic: mode === 'automatic' };
+  if (mode === 'approve' && needsGate(step, signature)) {
+    const answer = await askFor(state, step, plan, round);
+    if (answer.answer !== 'approved') return finished(await notApproved(state, record, plan, answer));
+    warrant.gate = answer.gate;
+    warrant.decisions = answer.decisions;
+  }
+  await state.whileTakenOver();
+  return contain(state, step, record, signature, plan, warrant, round);
+}
+
+/** Hold, apply, verify. */
+async function contain(
+  state: IncidentState,
+  step: ActionStep,
+  record: StepRecord,
+  signature: ActionSignature,
+  plan: Plan,
+  warrant: Warrant,
+  round: number,
+): Promise<Round> {
+  const { recorder } = state;
+  const finished = (event: Event): Round => ({ again: undefined, event });
+  const mandate: Mandate = {
+    incident: recorder.incident,
+    step: step.id,
+    input: record.input ?? {},
+    authority: plan.authority,
+    base: plan.snapshot,
+  };
+  record.mandate = mandate;
+  if (signature.holds) {
+    const forMs = step.hold?.forMs ?? state.policy.holdMs;
+    const hold = holdOf(state, step.id, plan.authority);
+    const expiresAt = new Date(Date.now() + forMs).toISOString();
+    const acquired = await recorder.fixed(
+      'holds.acquire',
+      { hold, base: plan.snapshot, expiresAt },
+      patience.own,
+      { kind: 'hold.acquiring', data: { step: step.id, target: hold.target, until: expiresAt, base: plan.snapshot.digest } },
+    );
+    mandate.base = acquired.base;
+    record.hold = { request: hold, forMs, escalateAt: Date.parse(expiresAt) };
+    record.view.holdUntil = expiresAt;
+    recorder.note('hold.acquired', { step: step.id, target: hold.target, first: acquired.first, base: acquired.base.digest });
+  }
+
+  let applied: Applied;
+  try {
+    applied = await state.mutate(() =>
+      recorder.run<Applied>(`${step.uses}.apply`, { mandate, warrant }, patience.verb(signature.timing, 'apply'), {
+        kind: 'step.applying',
+        data: { step: step.id, action: step.uses, authority: digest(plan.authority), base: mandate.base.digest },
+      }),
+    );
+  } catch (error) {
+    if (wasCancelled(error) && state.takenOver) {
+      recorder.note('step.interrupted', { step: step.id, why: 'a person took over' });
+      await state.whileTakenOver();
+      return { again: 'a person took over while it was being applied, and handed back' };
+    }
+    const failure = failureOf(error);
+    if (failure.type === failureTypes.beyondAuthority && round < maxRounds) return { again: failure.message };
+    return finished(await failAfterApply(state, record, failure));
+  }
+  record.view.applied = {
+    already: applied.already,
+    measures: applied.measures,
+    unavailable: applied.unavailable.slice(0, 50),
+    changes: applied.changes.length,
+  };
+  recorder.note('step.applied', {
+    step: step.id,
+    changes: applied.changes.slice(0, 200).map(({ verb, object, before, after }) => json({ verb, object, before, after })),
+    changeCount: applied.changes.length,
+    already: applied.already,
+    measures: applied.measures,
+    artefacts: applied.artefacts.slice(0, 200).map(json),
+    unavailable: applied.unavailable.slice(0, 50),
+    unavailableCount: applied.unavailable.length,
+  });
+  return finished(await conclude(state, record, applied.outputs));
+}
+
+/** Measures what was applied, and ends the step with what was found. */
+async function conclude(state: IncidentState, record: StepRecord, outputs: JsonObject): Promise<Event> {
+  const verification = await verify(state, record);
+  const title = record.plan?.description.title ?? record.view.action;
+  if ('type' in verification) return fail(state, record, verification);
+  const lines = [
+    ...verification.claims.map(({ claim, verdict, detail }) => `${verdict}: ${claim} (${detail})`),
+    ...record.view.notCovered.map(({ text }) => `Not covered: ${text}`),
+  ];
+  const status = record.hold === undefined ? 'done' : 'held';
+  if (verification.verdict === 'failed') {
+    await state.tell(`${record.view.id}/unproven`, `Not proven: ${title}`, lines, 'danger', state.policy.escalation, status === 'held');
+    return end(state, record, 'failed', 'the verification failed', verification.verdict, outputs);
+  }
+  state.tellLater(`${record.view.id}/done`, `${title}: ${verification.verdict}`, lines, 'good', status === 'held');
+  return end(state, record, status, undefined, verification.verdict, outputs);
+}
+
+/** The verdict on a step as the world is now, or why there is none. */
+export async function verify(state: IncidentState, record: StepRecord): Promise<Verification | Failure> {
+  const { signature, mandate } = record;
+  if (signature === undefined || mandate === undefined) return { type: 'NotApplied', message: 'it was never applied' };
+  try {
+    const verification = await state.recorder.run<Verification>(
+      `${signature.name}.verify`,
+      { mandate },
+      patience.verb(signature.timing, 'verify'),
+      { kind: 'step.verifying', data: { step: record.view.id } },
+    );
+    record.view.verification = verification;
+    state.recorder.note('step.verified', { step: record.view.id, ...json(verification) });
+    return verification;
+  } catch (error) {
+    return failureOf(error);
+  }
+}
+
+/** A failed apply may have changed something: measure. What does not stand at all is let go of; anything else stays held, and people are called. */
+async function failAfterApply(state: IncidentState, record: StepRecord, failure: Failure): Promise<Event> {
+  const found = await verify(state, record);
+  const absent = 'type' in found ? found.type === failureTypes.targetGone : found.state === 'absent';
+  if (absent && record.hold !== undefined) await state.endHold(record, 'nothing of it stands in the world');
+  return fail(state, record, failure);
+}
+
+async function fail(state: IncidentState, record: StepRecord, failure: Failure): Promise<Event> {
+  const why = `${failure.type}: ${failure.message}`;
+  await state.tell(
+    `${record.view.id}/failed`,
+    `Failed: ${record.view.id} (${record.view.action})`,
+    [why, record.hold === undefined ? 'It left nothing in place.' : 'It may stand in part, and stays held until a person releases it.'],
+    'danger',
+    state.policy.escalation,
+    record.hold !== undefined,
+  );
+  return end(state, record, 'failed', why);
+}
+
+async function notApproved(
+  state: IncidentState,
+  record: StepRecord,
+  plan: Plan,
+  answer: Exclude<Answer, { answer: 'approved' }>,
+): Promise<Event> {
+  const denied = answer.answer === 'denied';
+  await state.tell(
+    `${answer.gate.id}/${answer.answer}`,
+    denied ? `Denied: ${plan.description.title}` : `Not decided: ${plan.description.title}`,
+    [answer.why, ...plan.description.ifDenied],
+    denied ? 'warning' : 'danger',
+    denied ? [] : state.policy.escalation,
+  );
+  state.unanswered ||= answer.answer === 'expired';
+  return end(state, record, 'denied', answer.why);
+}
+
+function end(
+  state: IncidentState,
+  record: StepRecord,
+  status: Event['status'],
+  why?: string,
+  verdict = '',
+  outputs: JsonObject = {},
+): Event {
+  state.recorder.note('step.ended', { step: record.view.id, status, why: why ?? '', verdict });
+  return { step: record.view.id, status, verdict, outputs, ...(why === undefined ? {} : { why }) };
+}
+
+function modeOf(state: IncidentState, signature: ActionSignature, facts: TargetFacts[]): Mode {
+  return effectiveMode(state.policy.guardrails, state.input.mode, state.input.severity, signature.effect, facts);
+}
+
+/** Reading needs nobody's leave, unless the playbook asks for it. */
+function needsGate(step: ActionStep, signature: ActionSignature): boolean {
+  return signature.effect !== 'read' || step.approve !== undefined;
+}
+
+function askFor(state: IncidentState, step: ActionStep, plan: Plan, round: number): Promise<Answer> {
+  const approval = step.approve ?? state.policy.approval;
+  const signature = state.input.playbook.actions[step.uses];
+  const gate: Gate = {
+    incident: state.recorder.incident,
+    id: round === 1 ? step.id : `${step.id}#${round}`,
+    purpose: signature?.effect === 'contain' ? 'contain' : 'change',
+    authorities: [plan.authority],
+    ...(signature?.holds === true ? { hold: { forMs: step.hold?.forMs ?? state.policy.holdMs } } : {}),
+    approval,
+    requester: state.input.requester,
+    expiresAt: expiry(approval),
+  };
+  return state.ask(gate, {
+    title: plan.description.title,
+    ifApproved: plan.description.ifApproved,
+    ifDenied: plan.description.ifDenied,
+    changes: plan.changes.map(({ summary }) => summary),
+    changeCount: plan.changeCount,
+    notCovered: plan.notCovered,
+    undo: plan.undo.text,
+  });
+}
+
+/** The last moment at which an answer counts, escalation included. RFC 3339 UTC. */
+export function expiry(approval: Gate['approval']): string {
+  const windows = approval.otherwise === 'escalate' ? 2 : 1;
+  return new Date(Date.now() + approval.withinMs * windows).toISOString();
+}
+
+function holdOf(state: IncidentState, step: string, authority: Authority): HoldRequest {
+  const target = authority.targets[0];
+  return {
+    cluster: target?.cluster ?? '',
+    target: `${authority.action}:${authority.targets.map(({ kind, uid }) => `${kind}/${uid}`).join('+')}`,
+    incident: state.recorder.incident,
+    step,
+  };
+}
+
+/** A value as the ledger holds it: without what JSON does not have. */
+function json(value: object): JsonObject {
+  return JSON.parse(JSON.stringify(value)) as JsonObject;
+}
+

@@ -1,0 +1,68 @@
+import { digest } from '../domain/json.ts';
+import type { Alert } from '../domain/alert.ts';
+import type { IncidentState } from './state.ts';
+
+/** Distinct alerts that get an entry of their own; an attacker who makes more of them is counted, not listed. */
+const maxListed = 200;
+
+/** The alerts of one incident: each distinct one is noted once, copies are counted. */
+export class Joined {
+  readonly #state: IncidentState;
+  readonly #known = new Set<string>();
+  #copies = 0;
+  #unlisted = 0;
+
+  constructor(state: IncidentState) {
+    this.#state = state;
+  }
+
+  /** Notes the opening, with the alert that caused it. */
+  open(): void {
+    const { input, recorder } = this.#state;
+    recorder.note('incident.opened', {
+      title: input.title,
+      severity: input.severity,
+      mode: input.mode,
+      key: input.key,
+      predecessor: input.predecessor ?? '',
+      requester: input.requester,
+      playbook: { id: input.playbook.id, version: input.playbook.version, digest: input.playbookDigest },
+      inputs: input.inputs,
+      policy: digest(input.policy),
+      opening: { keyId: input.opening.keyId, signature: input.opening.signature },
+    });
+    if (input.alert !== null) this.join([input.alert]);
+  }
+
+  join(alerts: readonly Alert[]): void {
+    for (const alert of alerts) {
+      const id = `${alert.source}/${alert.id}`;
+      if (this.#known.has(id)) {
+        this.#copies += 1;
+        continue;
+      }
+      if (this.#known.size >= maxListed) {
+        this.#unlisted += 1;
+        continue;
+      }
+      this.#known.add(id);
+      this.#state.alerts = this.#known.size;
+      this.#state.recorder.note('alert.joined', {
+        source: alert.source,
+        id: alert.id,
+        rule: alert.rule,
+        severity: alert.severity,
+        detectedAt: alert.detectedAt,
+        receivedAt: alert.receivedAt,
+        raw: alert.raw.digest,
+      });
+    }
+  }
+
+  /** Notes what was only counted. */
+  close(): void {
+    if (this.#copies + this.#unlisted > 0) {
+      this.#state.recorder.note('alert.counted', { copies: this.#copies, unlisted: this.#unlisted });
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import type { Undone } from '../domain/action.ts';
+import type { Command, Gate, Warrant } from '../domain/decision.ts';
+import { digest, type JsonObject } from '../domain/json.ts';
+import { expiry, verify } from './interpreter/action.ts';
+import { failureOf, patience } from './patience.ts';
+import type { IncidentState, StepRecord } from './state.ts';
+
+/**
+ * A release: asked for by one person, approved by another, then restored newest first. Only the last holder of a target restores it. A step that
+ * cannot be restored stays held.
+ */
+export async function release(state: IncidentState, command: Command, round: number, drain: () => Promise<void>): Promise<void> {
+  const steps = state.held().toReversed();
+  const approval = state.policy.release;
+  const gate: Gate = {
+    incident: state.recorder.incident,
+    id: round === 1 ? 'release' : `release#${round}`,
+    purpose: 'release',
+    authorities: steps.flatMap(({ mandate }) => (mandate === undefined ? [] : [mandate.authority])),
+    base: steps.flatMap(({ mandate }) => (mandate === undefined ? [] : [mandate.base.digest])),
+    approval,
+    requester: command.person,
+    expiresAt: expiry(approval),
+  };
+  const names = steps.map(({ plan, view }) => plan?.description.title ?? view.id);
+  const answer = await state.ask(gate, {
+    title: `Release: ${names.join(', ')}`,
+    ifApproved: ['The objects of the snapshot are put back exactly; the deny and the freeze are removed.', `Asked for because: ${command.reason}`],
+    ifDenied: ['The containment stands.'],
+    changes: steps.map(({ plan, view }) => `restore what ${view.id} changed: ${plan?.undo.text ?? ''}`),
+    changeCount: steps.length,
+    notCovered: [],
+    undo: 'A release is not undone: a new containment is a new incident.',
+  });
+  if (answer.answer !== 'approved') {
+    await state.tell(`${gate.id}/${answer.answer}`, 'Not released', [answer.why, 'The containment stands.'], 'warning');
+    return;
+  }
+  await drain();
+  const warrant: Warrant = {
+    opening: state.input.opening,
+    gate: answer.gate,
+    decisions: answer.decisions,
+    automatic: false,
+  };
+  for (const record of steps) await releaseStep(state, record, warrant, gate.id);
+}
+
+async function releaseStep(state: IncidentState, record: StepRecord, warrant: Warrant, gate: string): Promise<void> {
+  const { recorder } = state;
+  const { hold, mandate, signature, view } = record;
+  if (hold === undefined || mandate === undefined || signature === undefined) return;
+  const { last, others } = await recorder.fixed('holds.let-go', { hold: hold.request }, patience.own, {
+    kind: 'hold.letting-go',
+    data: { step: view.id, target: hold.request.target, gate },
+  });
+  if (!last) {
+    delete record.hold;
+    delete view.holdUntil;
+    view.status = 'released';
+    view.why = `still held by ${others.join(', ')}: nothing was restored`;
+    recorder.note('hold.ended', { step: view.id, target: hold.request.target, others });
+    await state.tell(`${gate}/${view.id}/shared`, `Let go of ${view.id}, still contained`, [view.why], 'warning');
+    return;
+  }
+  try {
+    const undone = await recorder.run<Undone>(
+      `${signature.name}.undo`,
+      { mandate, warrant },
+      patience.verb(signature.timing, 'undo'),
+      { kind: 'step.undoing', data: { step: view.id, base: mandate.base.digest, authority: digest(mandate.authority) } },
+    );
+    view.undone = undone;
+    recorder.note('step.undone', {
+      step: view.id,
+      ...(JSON.parse(JSON.stringify({ ...undone, changes: undone.changes.slice(0, 200) })) as JsonObject),
+      changeCount: undone.changes.length,
+    });
+  } catch (error) {
+    const failure = failureOf(error);
+    await settle(state, record, false, failure.message);
+    await state.tell(
+      `${gate}/${view.id}/failed`,
+      `Not released: ${view.id}`,
+      [`${failure.type}: ${failure.message}`, 'It stays held. The release kit restores it by hand.'],
+      'danger',
+      state.policy.escalation,
+      true,
+    );
+    return;
+  }
+  await settle(state, record, true, '');
+  const { claims, conflicts, notRestored } = view.undone;
+  view.status = 'released';
+  await state.tell(
+    `${gate}/${view.id}/released`,
+    `Released: ${record.plan?.description.title ?? view.id}`,
+    [
+      ...claims.map(({ claim, verdict, detail }) => `${verdict}: ${claim} (${detail})`),
+      ...conflicts.map(({ object, why }) => `Conflict, kept as it is: ${object}: ${why}`),
+      ...notRestored.map((object) => `Appeared during the incident, not put back: ${object}`),
+    ],
+    conflicts.length > 0 ? 'warning' : 'good',
+  );
+}
+
+async function settle(state: IncidentState, record: StepRecord, restored: boolean, why: string): Promise<void> {
+  const { hold, view } = record;
+  if (hold === undefined) return;
+  await state.recorder.fixed('holds.settle', { hold: hold.request, restored }, patience.own, {
+    kind: 'hold.settling',
+    data: { step: view.id, target: hold.request.target, restored, why },
+  });
+  if (!restored) return;
+  delete record.hold;
+  delete view.holdUntil;
+  state.recorder.note('hold.ended', { step: view.id, target: hold.request.target });
+}
+
+/** After a person worked by hand: look at the world, and take it as it is. What no longer stands is no longer held. */
+export async function observe(state: IncidentState): Promise<void> {
+  for (const record of state.held()) {
+    const found = await verify(state, record);
+    const { id } = record.view;
+    if ('type' in found) {
+      await state.tell(`${id}/unseen`, `Could not look at ${id}`, [found.message], 'danger', state.policy.escalation, true);
+    } else if (found.state === 'absent') {
+      await state.endHold(record, 'it was released outside Firebreak');
+      record.view.status = 'released';
+      record.view.why = 'released by hand';
+      await state.tell(`${id}/released-outside`, `${id} was released by hand`, found.claims.map(({ detail }) => detail), 'warning');
+    } else if (found.state === 'partial') {
+      await state.tell(
+        `${id}/partial`,
+        `${id} stands only in part`,
+        found.claims.map(({ claim, verdict, detail }) => `${verdict}: ${claim} (${detail})`),
+        'danger',
+        state.policy.escalation,
+        true,
+      );
+    }
+  }
+}
