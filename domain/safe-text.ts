@@ -3,7 +3,7 @@ const mostMarks = 4;
 
 /** Characters that draw nothing, break lines or change the reading order; lone surrogates have no UTF-8. U+FE0F only picks an emoji's colour. */
 const deceptive = /(?!\u{FE0F})[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u{2800}]/gu;
-const piledMarks = new RegExp(String.raw`(\p{M}{${mostMarks}})\p{M}+`, 'gu');
+const piledMarks = new RegExp(String.raw`(\p{M}{${mostMarks}})(\p{M}+)`, 'gu');
 /** Scripts written from right to left: they pull the digits and punctuation beside them along. */
 const rightToLeft =
   /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
@@ -25,7 +25,7 @@ export function oneLine(text: string, max: number): string {
     .replace(/\r\n?|[\n\u{2028}\u{2029}\u{85}]/gu, '⏎')
     .replace(/\t/g, ' ')
     .replace(deceptive, (character) => `⟨U+${hex(character)}⟩`)
-    .replace(piledMarks, (run, kept: string) => `${kept}⟨+${[...run].length - mostMarks} marks⟩`);
+    .replace(piledMarks, (_run, kept: string, more: string) => `${kept}⟨+${Array.from(more).length} marks⟩`);
   const room = rightToLeft.test(clean) ? max - 2 : max;
   const cut = cutLine(clean, text.length - head.length, room);
   return room === max ? cut : `${isolate}${cut}${endIsolate}`;
@@ -34,7 +34,6 @@ export function oneLine(text: string, max: number): string {
 /** Cuts at `max` units and says how many were left out, `beyond` more included. */
 function cutLine(text: string, beyond: number, max: number): string {
   if (beyond === 0 && text.length <= max) return text;
-  const note = (left: number) => `… (+${left} characters)`;
   const kept = sliceWell(text, Math.max(0, max - note(text.length + beyond).length));
   return `${kept}${note(text.length - kept.length + beyond)}`.slice(0, max);
 }
@@ -45,6 +44,8 @@ function sliceWell(text: string, units: number): string {
   const last = text.charCodeAt(units - 1);
   return text.slice(0, last >= 0xd800 && last <= 0xdbff ? units - 1 : units);
 }
+
+const note = (left: number): string => `… (+${left} characters)`;
 
 function hex(character: string): string {
   return (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');

@@ -1,9 +1,8 @@
 import type { GateNotice, GateState } from '../../workflows/contract.ts';
-import { slackActions, type GateButton } from '../../domain/slack-action.ts';
+import { slackActions, slackText, type GateButton } from '../../domain/slack.ts';
 import {
   bullets,
   buttons,
-  fallback,
   header,
   moment,
   paragraph,
@@ -18,11 +17,10 @@ import {
 } from './blocks.ts';
 import { oneLine } from '../../domain/safe-text.ts';
 import { standing } from './approval-state.ts';
-import { names } from './words.ts';
-import { severityMark } from './words.ts';
+import { names, severityMark } from './words.ts';
 
 /** How much is shown. Together they stay well under what Slack takes in one message (it refuses at about 11,000 characters, unwritten). */
-const shown = { impact: 6, change: 5, limits: 12, objects: 4, deciders: 12 };
+const shown = { impact: 5, change: 5, limits: 10, objects: 4, deciders: 8, groups: 4 };
 
 export interface Rendered {
   blocks: Blocks;
@@ -35,7 +33,7 @@ export function approvalMessage(notice: GateNotice, state: GateState): Rendered 
   const open = state.state === 'open' || state.state === 'escalated';
   const { title, text, blocks } = standing(notice, state);
   return {
-    text: fallback(text, 600),
+    text: slackText(text, 600),
     blocks: [
       header(`${severityMark(notice.severity)} ${title}`),
       ...blocks,
@@ -69,10 +67,12 @@ export function approvalMessage(notice: GateNotice, state: GateState): Rendered 
 function notCovered({ notCovered: limits }: GateNotice): string {
   if (limits.length === 0) return '⚠️ NOT COVERED\nThe plan names nothing that it does not cover.';
   const lines = limits.slice(0, shown.limits).map((limit) => {
-    const objects = (limit.objects ?? []).slice(0, shown.objects).map((object) => oneLine(object, 60));
+    const objects = (limit.objects ?? []).slice(0, shown.objects);
     const left = Math.max(limit.count ?? 0, limit.objects?.length ?? 0) - objects.length;
-    const more = left > 0 ? [`+ ${left} more`] : [];
-    const where = [...objects, ...more];
+    const where = [
+      ...(objects.length > 0 ? [oneLine(objects.join(', '), 110)] : []),
+      ...(left > 0 ? [`+ ${left} more`] : []),
+    ];
     return `• ${oneLine(limit.text, 150)}${where.length > 0 ? `: ${where.join(', ')}` : ''}`;
   });
   const left = limits.length - lines.length;
@@ -82,7 +82,7 @@ function notCovered({ notCovered: limits }: GateNotice): string {
 
 function deciders({ gate, deciders: persons, requesterName }: GateNotice) {
   const { count, from } = gate.approval;
-  const groups = names(from, 4, 40);
+  const groups = names(from, shown.groups, 40);
   return [
     say(`${count === 1 ? 'one person' : `${count} different persons`} of ${groups || 'the approvers'}: `),
     say(names(persons, shown.deciders, 40) || 'nobody is configured'),
@@ -101,7 +101,7 @@ function alertFacts({ alert, alerts }: GateNotice): Blocks {
     ['where', [alert.cluster, alert.namespace, alert.pod].filter((part) => part !== '').join(' / '), 200],
     ['image', alert.image, 160],
   ];
-  const lines = facts.filter(([, value]) => value !== '');
+  const lines = facts.filter(([name, value]) => name === 'rule' || value !== '');
   const more = alerts > 1 ? `, ${alerts} alerts so far` : '';
   return [
     rich(

@@ -57,15 +57,15 @@ export function standing(notice: GateNotice, { state, decisions }: GateState): S
         ),
       );
     case 'superseded':
-      return as(
-        'Superseded',
-        'Superseded',
-        paragraph(
-          strong('↪️ Superseded: '),
-          say('this question no longer counts; a newer one replaces it if one is needed.'),
-        ),
-      );
   }
+  return as(
+    'Superseded',
+    'Superseded',
+    paragraph(
+      strong('↪️ Superseded: '),
+      say('this question no longer counts; a newer one replaces it if one is needed.'),
+    ),
+  );
 }
 
 /** What follows when nobody approves: never a change. */

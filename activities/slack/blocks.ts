@@ -25,9 +25,13 @@ export const plain = (text: string): PlainTextElement => ({ type: 'plain_text', 
 /** At most 150 characters: Slack's limit. */
 export const header = (text: string): HeaderBlock => ({ type: 'header', text: plain(oneLine(text, 150)) });
 
-/** Our own words. */
-export const say = (text: string): RichTextElement => ({ type: 'text', text });
-export const strong = (text: string): RichTextElement => ({ type: 'text', text, style: { bold: true } });
+/** Our own words, or a name. Slack takes no empty text. */
+export const say = (text: string): RichTextElement => ({ type: 'text', text: text || '–' });
+export const strong = (text: string): RichTextElement => ({
+  type: 'text',
+  text: text || '–',
+  style: { bold: true },
+});
 
 /** Somebody else's words: marked as code, so that they cannot pass for ours. */
 export const quoted = (text: string, max: number): RichTextElement => ({
@@ -74,8 +78,9 @@ export function bullets(
   max: number,
   total = lines.length,
 ): RichTextList {
-  const shown = lines.slice(0, most).map((line) => paragraph(say(oneLine(line, max) || '–')));
+  const shown = lines.slice(0, most).map((line) => paragraph(say(oneLine(line, max))));
   const left = Math.max(total, lines.length) - shown.length;
+  if (shown.length === 0 && left === 0) shown.push(paragraph(say('–')));
   if (left > 0) shown.push(paragraph(strong(`+ ${left} more`), say(' in the plan, not shown here')));
   return { type: 'rich_text_list', style: 'bullet', elements: shown };
 }
@@ -93,15 +98,3 @@ export const smallPrint = (...texts: string[]): ContextBlock => ({
 });
 
 export const buttons = (...elements: Button[]): ActionsBlock => ({ type: 'actions', elements });
-
-/**
- * A message's `text`: what a notification and a screen reader get. Slack reads `<…>` and `&…;` in it whatever else is said, so these are
- * escaped; formatting signs become their full-width twins. Post it with `mrkdwn: false` and `parse: 'none'`.
- */
-export function fallback(text: string, max: number): string {
-  return oneLine(text, max)
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replace(/[*_~`@]/g, (sign) => String.fromCodePoint(sign.charCodeAt(0) + 0xfee0));
-}

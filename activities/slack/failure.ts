@@ -59,8 +59,8 @@ export function asFailure(method: string, error: unknown): ApplicationFailure {
     case ErrorCode.HTTPError:
       return failure(`FB1302: Slack answered with HTTP ${error.statusCode}`);
     case ErrorCode.RequestError:
-      return failure('FB1302: Slack could not be reached, or did not answer in time');
   }
+  return failure('FB1302: Slack could not be reached, or did not answer in time');
 }
 
 function isCallError(error: unknown): error is WebAPICallError {

@@ -34,6 +34,48 @@ interface Post {
 /** What Slack must never make of a text: markup, links to preview, mentions. */
 const literal = { mrkdwn: false, parse: 'none', link_names: false } as const;
 
+/** A retry looks for the message of the attempt before it, and adopts it. */
+async function postOnce(
+  slack: WebClient,
+  { channel, thread, broadcast, key, message }: Post,
+): Promise<MessageRef> {
+  const { info, log } = Context.current();
+  if (info.attempt > 1) {
+    try {
+      const posted = await findPosted(slack, key, { channel, thread, since: info.scheduledTimestampMs });
+      if (posted !== null) return posted;
+    } catch (error) {
+      if (platformError(error) !== 'missing_scope') throw asFailure('conversations.history', error);
+      log.warn(
+        'the app may not read the channel, to look for an earlier post of this message: it may appear twice',
+      );
+    }
+  }
+  const reply =
+    thread === undefined
+      ? {}
+      : broadcast === true
+        ? { thread_ts: thread, reply_broadcast: true as const }
+        : { thread_ts: thread };
+  const post = {
+    channel,
+    ...message,
+    ...literal,
+    ...reply,
+    metadata: metadata(key),
+    unfurl_links: false,
+    unfurl_media: false,
+  };
+  try {
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- Slack's, not a window's
+    const answer = await slack.chat.postMessage(post);
+    if (answer.ts === undefined) throw new TypeError('chat.postMessage: Slack named no timestamp');
+    return { channel: answer.channel ?? channel, ts: answer.ts };
+  } catch (error) {
+    throw asFailure('chat.postMessage', error);
+  }
+}
+
 /**
  * Posts and updates an incident's messages. A retry looks for the message of the attempt before it and adopts it; the look is
  * skipped, with a warning in the log, when the app may not read the channel: a question asked twice is better than none.
@@ -42,45 +84,6 @@ const literal = { mrkdwn: false, parse: 'none', link_names: false } as const;
  */
 export function slackActivities({ client, groups = {} }: SlackActivityOptions): SlackActivities {
   checkGroups(groups);
-
-  async function postOnce(
-    slack: WebClient,
-    { channel, thread, broadcast, key, message }: Post,
-  ): Promise<MessageRef> {
-    const { info, log } = Context.current();
-    if (info.attempt > 1) {
-      try {
-        const posted = await findPosted(slack, key, { channel, thread, since: info.scheduledTimestampMs });
-        if (posted !== null) return posted;
-      } catch (error) {
-        if (platformError(error) !== 'missing_scope') throw asFailure('conversations.history', error);
-        log.warn(
-          'the app may not read the channel, to look for an earlier post of this message: it may appear twice',
-        );
-      }
-    }
-    const reply =
-      thread === undefined
-        ? {}
-        : broadcast === true
-          ? { thread_ts: thread, reply_broadcast: true as const }
-          : { thread_ts: thread };
-    try {
-      const answer = await slack.chat.postMessage({
-        channel,
-        ...message,
-        ...literal,
-        ...reply,
-        metadata: metadata(key),
-        unfurl_links: false,
-        unfurl_media: false,
-      });
-      if (answer.ts === undefined) throw new TypeError('chat.postMessage: Slack named no timestamp');
-      return { channel: answer.channel ?? channel, ts: answer.ts };
-    } catch (error) {
-      throw asFailure('chat.postMessage', error);
-    }
-  }
 
   return {
     async 'slack.ask'({ channel, notice }) {

@@ -1,6 +1,6 @@
 import type { WebClient } from '@slack/web-api';
 import type { MessageRef } from '../../workflows/contract.ts';
-import { slackMessageEvent } from '../../domain/slack-action.ts';
+import { slackMessageEvent } from '../../domain/slack.ts';
 
 export interface MessageKey {
   incident: string;

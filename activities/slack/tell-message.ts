@@ -1,19 +1,8 @@
 import type { NoticeActivities } from '../../workflows/contract.ts';
 import { oneLine } from '../../domain/safe-text.ts';
-import { slackActions, type ReleaseButton } from '../../domain/slack-action.ts';
+import { slackActions, slackText, type ReleaseButton } from '../../domain/slack.ts';
 import type { Rendered } from './approval-message.ts';
-import {
-  bullets,
-  buttons,
-  fallback,
-  paragraph,
-  plain,
-  rich,
-  say,
-  smallPrint,
-  strong,
-  type Blocks,
-} from './blocks.ts';
+import { bullets, buttons, paragraph, plain, rich, say, smallPrint, strong, type Blocks } from './blocks.ts';
 import { names } from './words.ts';
 
 /** Whom Slack calls for a group of ours: a user group's id, or users' ids. */
@@ -46,7 +35,7 @@ export function tellMessage(told: Told, groups: SlackGroups): Rendered {
   }
   if (told.offerRelease) blocks.push(releaseButton(told.incident));
   blocks.push(smallPrint(oneLine(`Incident ${told.incident}`, 120)));
-  return { blocks, text: fallback(`${marks[told.level]} ${told.title} · ${told.incident}`, 600) };
+  return { blocks, text: slackText(`${marks[told.level]} ${told.title} · ${told.incident}`, 600) };
 }
 
 function releaseButton(incident: string): Blocks[number] {

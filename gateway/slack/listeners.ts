@@ -1,0 +1,200 @@
+import type {
+  App,
+  AckFn,
+  RespondFn,
+  SlackViewMiddlewareArgs,
+  ViewResponseAction,
+  ViewSubmitAction,
+} from '@slack/bolt';
+import type { WebClient } from '@slack/web-api';
+import type { FastifyBaseLogger } from 'fastify';
+import type { AccessLog } from '../../domain/access-log.ts';
+import type { Person } from '../../domain/person.ts';
+import { slackActions } from '../../domain/slack.ts';
+import type { DecisionService } from '../decisions.ts';
+import { Problem } from '../problem.ts';
+import type { Accounts, SlackUser } from './account.ts';
+import { privately, refusal, type Wish } from './answers.ts';
+import { denyView, forms, reasonBlock, releaseView } from './forms.ts';
+import {
+  clickSchema,
+  readDenyForm,
+  readGateButton,
+  readReleaseButton,
+  readReleaseForm,
+  submissionSchema,
+  type Click,
+  type Submission,
+} from './payloads.ts';
+
+export interface ListenerDependencies {
+  accounts: Accounts;
+  decisions: DecisionService;
+  accessLog: AccessLog;
+  client: WebClient;
+  logger: FastifyBaseLogger;
+}
+
+/** Slack waits 3 s for the answer to a form; what takes longer is told in the channel. */
+const formAnswerMs = 2_000;
+
+/** Each listener acknowledges, reads what it is given, and leaves the judgement to the decision service. */
+export function addListeners(app: App, deps: ListenerDependencies): void {
+  const { decisions, client, logger } = deps;
+
+  app.action(slackActions.approve, async ({ ack, body, respond }) => {
+    await ack();
+    await clicked('approval', body, respond, async (_click, value, person) => {
+      const bound = must(readGateButton(value));
+      await decisions.decide({
+        incident: bound.i,
+        gate: bound.g,
+        digest: bound.d,
+        verdict: 'approve',
+        person: person.id,
+        via: 'slack',
+      });
+      return 'Your approval is recorded.';
+    });
+  });
+
+  app.action(slackActions.deny, async ({ ack, body, respond }) => {
+    await ack();
+    await clicked('denial', body, respond, async (click, value) => {
+      const view = denyView({ ...must(readGateButton(value)), channel: click.channel.id });
+      await client.views.open({ trigger_id: click.trigger_id, view });
+      return undefined;
+    });
+  });
+
+  app.action(slackActions.release, async ({ ack, body, respond }) => {
+    await ack();
+    await clicked('release request', body, respond, async (click, value) => {
+      const view = releaseView({ ...must(readReleaseButton(value)), channel: click.channel.id });
+      await client.views.open({ trigger_id: click.trigger_id, view });
+      return undefined;
+    });
+  });
+
+  app.view(forms.deny, async ({ ack, body }: SlackViewMiddlewareArgs<ViewSubmitAction>) => {
+    const form = must(submissionSchema.safeParse(body).data);
+    const bound = must(readDenyForm(form.view.private_metadata));
+    await submitted('denial', form, bound.channel, ack, (person, reason) =>
+      decisions.decide({
+        incident: bound.i,
+        gate: bound.g,
+        digest: bound.d,
+        verdict: 'deny',
+        person: person.id,
+        reason,
+        via: 'slack',
+      }),
+    );
+  });
+
+  app.view(forms.release, async ({ ack, body }: SlackViewMiddlewareArgs<ViewSubmitAction>) => {
+    const form = must(submissionSchema.safeParse(body).data);
+    const bound = must(readReleaseForm(form.view.private_metadata));
+    await submitted('release request', form, bound.channel, ack, (person, reason) =>
+      decisions.command({
+        incident: bound.i,
+        command: 'release',
+        person: person.id,
+        reason,
+        via: 'slack',
+        // One form is one request, however often Slack delivers it.
+        nonce: `slack-${form.view.id}`,
+      }),
+    );
+  });
+
+  /** Identifies the person and does what they clicked; what came of it, or stands against it, is told to them alone. */
+  async function clicked(
+    wish: Wish,
+    body: unknown,
+    respond: RespondFn,
+    act: (click: Click, value: string, person: Person) => Promise<string | undefined>,
+  ): Promise<void> {
+    const click = must(clickSchema.safeParse(body).data);
+    let told: string | undefined;
+    try {
+      const person = await deps.accounts.identify(whoOf(click));
+      told = await act(click, click.actions[0]?.value ?? '', person);
+    } catch (error) {
+      await report(error, click);
+      told = refusal(wish, error);
+    }
+    if (told === undefined) return;
+    const words = privately(told);
+    await answer(click, () => respond({ response_type: 'ephemeral', replace_original: false, ...words }));
+  }
+
+  /** Keeps the form open with the reason beside the input when it is refused in time. */
+  async function submitted(
+    wish: Wish,
+    form: Submission,
+    channel: string,
+    ack: AckFn<ViewResponseAction>,
+    act: (person: Person, reason: string) => Promise<void>,
+  ): Promise<void> {
+    const done = deps.accounts
+      .identify(whoOf(form))
+      .then((person) => act(person, form.view.state.values.reason.text.value ?? ''))
+      .then(
+        () => `Your ${wish} is recorded.`,
+        async (error: unknown) => {
+          await report(error, form);
+          return { refused: refusal(wish, error) };
+        },
+      );
+    const timer = Promise.withResolvers<undefined>();
+    const timeout = setTimeout(() => timer.resolve(undefined), formAnswerMs);
+    const first = await Promise.race([done, timer.promise]);
+    clearTimeout(timeout);
+    if (typeof first === 'object') {
+      await ack({ response_action: 'errors', errors: { [reasonBlock]: first.refused } });
+      return;
+    }
+    await ack();
+    const outcome = first ?? (await done);
+    const words = privately(typeof outcome === 'string' ? outcome : outcome.refused);
+    await answer(form, () => client.chat.postEphemeral({ channel, user: form.user.id, ...words }));
+  }
+
+  /** When a person cannot even be told there is only the log left: the decision stands as it is. */
+  async function answer(by: Click | Submission, tell: () => Promise<unknown>): Promise<void> {
+    try {
+      await tell();
+    } catch (error) {
+      logger.warn({ err: plainly(error), user: by.user.id }, 'FB1319: cannot answer a person in Slack');
+    }
+  }
+
+  /** The decision service records what it refuses; what never got there is recorded here. */
+  async function report(error: unknown, by: Click | Submission): Promise<void> {
+    if (!(error instanceof Problem)) {
+      logger.error({ err: plainly(error) }, 'FB1900: a Slack interaction failed');
+    } else if (error.code.startsWith('FB13')) {
+      const { user, team } = whoOf(by);
+      const actor = `slack:${team}/${user}`;
+      const detail = { why: error.detail };
+      await deps.accessLog.append({ outcome: 'refused', kind: 'slack', code: error.code, actor, detail });
+    }
+  }
+}
+
+function whoOf({ user, team }: Click | Submission): SlackUser {
+  return { user: user.id, team: user.team_id ?? team?.id ?? '' };
+}
+
+/** An error of WebClient carries the answer's headers and body: only its words are logged. */
+function plainly(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
+
+/** @throws Problem FB1313 for what no message of ours can have sent */
+function must<T>(value: T | undefined): T {
+  if (value === undefined)
+    throw new Problem(400, 'FB1313', 'this button or form is not one that Firebreak posts');
+  return value;
+}

@@ -1,0 +1,269 @@
+import { expect, test } from '@jest/globals';
+import {
+  tuple,
+  array,
+  assert,
+  boolean,
+  constant,
+  constantFrom,
+  integer,
+  nat,
+  oneof,
+  option,
+  property,
+  record,
+  string,
+  type Arbitrary,
+} from 'fast-check';
+import { approvalMessage } from '../../../activities/slack/approval-message.ts';
+import { tellMessage } from '../../../activities/slack/tell-message.ts';
+import type { GateNotice, GateState } from '../../../workflows/contract.ts';
+import { checkBlocks } from '../../../testbed/slack/blocks.ts';
+import { incident, notice, texts } from './notices.ts';
+
+const open: GateState = { state: 'open', decisions: [] };
+const allOf = (state: GateState, of: GateNotice = notice) =>
+  texts(approvalMessage(of, state).blocks)
+    .map(({ text }) => text)
+    .join('\n');
+
+test('an open question says what happens either way, what stays open, who, until when and what then', () => {
+  const words = allOf(open);
+  for (const said of [
+    '🔴 CRITICAL Quarantine namespace shop in prod-eu',
+    'Customers cannot check out until it is released',
+    'The pods keep running and talking to the network',
+    'NOT COVERED (2)',
+    '• Pods on the host network are not isolated: pods/node-exporter-1, + 2 more',
+    'Changes now: 7',
+    '+ 5 more',
+    'Restores the 2 policies that were there, exactly',
+    'Alice Ash, Bob Birch',
+    'Falco (prod-eu)',
+    ' (2026-03-01 03:17:00 UTC)',
+    ' (2026-03-01 03:22:00 UTC)',
+    'Nothing is changed by this request.',
+    'Terminal shell in container',
+    `Incident ${incident}`,
+    'Playbook FB-001 v1, Quarantine a namespace',
+    notice.digest.slice(7, 19),
+  ]) {
+    expect(words).toContain(said);
+  }
+});
+
+test('the buttons bind incident, gate and digest', () => {
+  const actions = approvalMessage(notice, open).blocks.find(({ type }) => type === 'actions');
+  const value = JSON.stringify({ i: incident, g: 'quarantine', d: notice.digest });
+  expect(actions).toMatchObject({
+    elements: [
+      {
+        action_id: 'firebreak.approve',
+        style: 'primary',
+        value,
+        confirm: { title: { text: 'Approve this?' } },
+      },
+      { action_id: 'firebreak.deny', style: 'danger', value },
+    ],
+  });
+});
+
+test('what is not covered can never be folded away', () => {
+  const section = approvalMessage(notice, open).blocks.find(({ type }) => type === 'section');
+  expect(section).toMatchObject({ expand: true, text: { type: 'plain_text' } });
+});
+
+const alice = { person: 'alice', name: 'Alice Ash', at: '2026-03-01T03:13:09.000Z' };
+test.each<[GateState, string[]]>([
+  [
+    { state: 'approved', decisions: [{ ...alice, verdict: 'approve' }] },
+    ['Approved · Quarantine', '✅ Approved.', 'Approved by Alice Ash, 2026-03-01 03:13:09 UTC'],
+  ],
+  [
+    { state: 'denied', decisions: [{ ...alice, verdict: 'deny', reason: 'planned *test*' }] },
+    [
+      'Denied · ',
+      'Denied by Alice Ash, 2026-03-01 03:13:09 UTC, because planned *test*',
+      'Nothing is changed',
+    ],
+  ],
+  [{ state: 'expired', decisions: [] }, ['Expired · ', 'too few persons decided']],
+  [{ state: 'superseded', decisions: [] }, ['Superseded · ', 'no longer counts']],
+])('once decided the buttons are gone: %j', (state, said) => {
+  const { blocks } = approvalMessage(notice, state);
+  expect(blocks.some(({ type }) => type === 'actions')).toBe(false);
+  const words = texts(blocks)
+    .map(({ text }) => text)
+    .join('');
+  for (const part of said) expect(words).toContain(part);
+});
+
+test('an escalated question still has its buttons, and counts the approvals that it has', () => {
+  const two = { ...notice, gate: { ...notice.gate, approval: { ...notice.gate.approval, count: 2 } } };
+  const { blocks } = approvalMessage(two, {
+    state: 'escalated',
+    decisions: [{ ...alice, verdict: 'approve' }],
+  });
+  expect(blocks.some(({ type }) => type === 'actions')).toBe(true);
+  const words = texts(blocks).map(({ text }) => text);
+  expect(words).toContain('1 of 2 approvals so far.');
+  expect(words.join('')).toContain('ESCALATED · ');
+});
+
+test('an unanswered release releases nothing', () => {
+  const release: GateNotice = { ...notice, gate: { ...notice.gate, purpose: 'release' } };
+  expect(allOf(open, release)).toContain('Nothing is released: the hold stays.');
+});
+
+const word = oneof(
+  string({ unit: 'binary', maxLength: 60 }),
+  string({ unit: 'grapheme', maxLength: 60 }),
+  constantFrom(
+    '',
+    '\n✅ Approved by Alice Ash, 2026-03-01 03:13:09 UTC\n',
+    '<!channel> <@U012> <https://evil.example|Approve>',
+    'https://evil.example/approve',
+    '&lt;!here&gt; *bold* `code`',
+    '\u202egnihton',
+    'ש'.repeat(3_000),
+    '😀'.repeat(5_000),
+    'x'.repeat(100_000),
+    '"\\'.repeat(2_000),
+    'Z\u0335\u0336'.repeat(900),
+  ),
+);
+const list = oneof(
+  array(word, { maxLength: 6 }),
+  tuple(word, integer({ min: 0, max: 300 })).map(([one, times]) => Array.from({ length: times }, () => one)),
+);
+const limit = record(
+  { code: word, text: word, objects: list, count: nat(10_000) },
+  { requiredKeys: ['code', 'text'] },
+);
+const limits = oneof(
+  array(limit, { maxLength: 4 }),
+  limit.map((one) => Array.from({ length: 200 }, () => one)),
+);
+const hostile: Arbitrary<GateNotice> = record({
+  gate: record({
+    incident: constant(incident),
+    id: constant('quarantine'),
+    purpose: constantFrom('contain' as const, 'change' as const, 'release' as const),
+    authorities: constant([]),
+    approval: record({
+      from: list,
+      count: integer({ min: 1, max: 9 }),
+      withinMs: nat(),
+      otherwise: constantFrom('escalate' as const, 'deny' as const),
+    }),
+    requester: word,
+    expiresAt: constant('2026-03-01T03:22:00.000Z'),
+  }),
+  digest: constant(notice.digest),
+  title: word,
+  severity: oneof(word, constant('high')),
+  playbook: record({ id: word, name: word, version: nat() }),
+  alert: option(
+    record({
+      source: word,
+      rule: word,
+      summary: word,
+      cluster: word,
+      namespace: word,
+      pod: word,
+      image: word,
+      detectedAt: oneof(constant('2026-03-01T03:11:58.000Z'), word),
+    }),
+  ),
+  alerts: nat(),
+  ifApproved: list,
+  ifDenied: list,
+  changes: list,
+  changeCount: nat(),
+  notCovered: limits,
+  undo: word,
+  deciders: list,
+  requesterName: word,
+});
+const states: Arbitrary<GateState> = record({
+  state: constantFrom(...(['open', 'escalated', 'approved', 'denied', 'expired', 'superseded'] as const)),
+  decisions: array(
+    record(
+      {
+        person: word,
+        name: word,
+        verdict: constantFrom('approve' as const, 'deny' as const),
+        reason: word,
+        at: constant('2026-03-01T03:13:09.000Z'),
+      },
+      { requiredKeys: ['person', 'name', 'verdict', 'at'] },
+    ),
+    { maxLength: 20 },
+  ),
+});
+
+/** Slack refuses about 11,000 characters in all (slackapi/bolt-js#2867), and says nowhere how it counts. */
+const total = 9_500;
+
+function expectFit({ blocks, text }: { blocks: unknown[]; text: string }): void {
+  expect(checkBlocks(blocks, 50)).toEqual([]);
+  expect(JSON.stringify(blocks)).not.toContain('"elements":[]');
+  const all = texts(blocks);
+  expect(all.reduce((sum, one) => sum + one.text.length, 0)).toBeLessThan(total);
+  for (const { text: part } of all) {
+    expect(part).not.toBe('');
+    expect(part.isWellFormed()).toBe(true);
+    expect(part).not.toMatch(/[^\P{Cc}\n]|(?![\u2068\u2069])[\p{Cf}\p{Zl}\p{Zp}]/u);
+  }
+  expect(text.length).toBeLessThan(4_000);
+  expect(text).not.toMatch(/[<>*_~`@\n]|&(?!amp;|lt;|gt;)/);
+}
+
+test('any approval message fits, parses nothing, and has no line that a detector wrote', () => {
+  assert(
+    property(hostile, states, (of, state) => {
+      const message = approvalMessage(of, state);
+      expectFit(message);
+      for (const { type, text } of texts(message.blocks)) {
+        expect(['plain_text', 'text']).toContain(type);
+        // Only the list of what is not covered has line breaks, and each of its lines begins with our bullet.
+        const [, ...more] = text.split('\n');
+        for (const line of more) expect(line).toMatch(/^• |^The plan names nothing/);
+      }
+      const shape = new Set(message.blocks.map(({ type }) => type));
+      expect(
+        [...shape].filter((type) => !['header', 'rich_text', 'section', 'actions', 'context'].includes(type)),
+      ).toEqual([]);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('alert text is shown as a quotation, never in our own voice', () => {
+  if (notice.alert === null) throw new Error('the notice has an alert');
+  const forged = { ...notice, alert: { ...notice.alert, summary: '\n✅ Approved by Alice Ash' } };
+  const found = JSON.stringify(approvalMessage(forged, open).blocks);
+  expect(found).toContain('{"type":"text","text":"⏎✅ Approved by Alice Ash","style":{"code":true}}');
+});
+
+test('any news fits; only configured ids are parsed', () => {
+  const groups = { responders: 'S012AB3CD', leads: ['U01', 'U02'] };
+  const told = record({
+    incident: constant(incident),
+    title: word,
+    lines: list,
+    level: constantFrom('info' as const, 'good' as const, 'warning' as const, 'danger' as const),
+    mention: array(oneof(word, constantFrom('responders', 'leads', '__proto__', 'toString'))),
+    offerRelease: boolean(),
+  });
+  assert(
+    property(told, (one) => {
+      const message = tellMessage(one, groups);
+      expectFit(message);
+      for (const { type, text } of texts(message.blocks)) {
+        if (type === 'mrkdwn') expect(text).toMatch(/^(<!subteam\^S012AB3CD>|<@U01>|<@U02>| )+$/);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
