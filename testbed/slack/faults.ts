@@ -5,6 +5,7 @@ import type { Clock } from './types.ts';
  * - `ratelimited`: HTTP 429 with Retry-After (docs.slack.dev/apis/web-api/rate-limits); nothing is done.
  * - `status`: an HTTP error from Slack's edge; nothing is done.
  * - `refused`: the connection is reset before anything is done.
+ * - `silent`: no answer at all, and nothing is done: the caller's own timeout must end it.
  * - `lost`: the call is done, then the connection is reset: the caller cannot know.
  * - `error`: `ok: false` with this code, such as `internal_error` or `token_revoked`; nothing is done.
  */
@@ -12,6 +13,7 @@ export type Fault =
   | { kind: 'ratelimited'; retryAfter: number }
   | { kind: 'status'; status: number }
   | { kind: 'refused' }
+  | { kind: 'silent' }
   | { kind: 'lost' }
   | { kind: 'error'; error: string };
 

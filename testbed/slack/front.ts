@@ -132,6 +132,8 @@ export class Front {
     } else if (fault.kind === 'refused') {
       call.outcome = 'connection reset';
       response.socket?.resetAndDestroy();
+    } else if (fault.kind === 'silent') {
+      call.outcome = 'no answer';
     } else {
       call.outcome = fault.error;
       send(response, 200, { ok: false, error: fault.error });

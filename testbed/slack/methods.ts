@@ -84,7 +84,7 @@ export function methodOverrides(context: MethodContext): Record<string, Method> 
     if (answer['ok'] === true) {
       messages.addEphemeral({
         ts: textOf(answer['message_ts']),
-        channel: textOf(args['channel']),
+        channel: backend.channels.get(textOf(args['channel'])) ?? textOf(args['channel']),
         user: textOf(args['user']),
         text: textOf(args['text']),
         ...(args['blocks'] === undefined ? {} : { blocks: objectsOf(checked.prepared['blocks']) }),

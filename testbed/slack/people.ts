@@ -56,6 +56,18 @@ interface PeopleParts extends MethodContext {
   origin(): string;
 }
 
+/** The app's answer to a submission: nothing, or a JSON object. Undefined for what Slack could not read. */
+function readAnswer(body: string): JsonObject | undefined {
+  if (body.trim() === '') return {};
+  try {
+    const answer: unknown = JSON.parse(body);
+    return isObject(answer) ? answer : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
 /** What people do in Slack, told to the app as Slack tells it. */
 export class People {
   readonly #parts: PeopleParts;
@@ -155,9 +167,10 @@ export class People {
     body: string,
   ): Promise<Pick<Submitted, 'outcome' | 'errors'>> {
     const { views, triggers, methods } = this.#parts;
-    const answer: unknown = body.trim() === '' ? {} : JSON.parse(body);
-    const action = isObject(answer) ? answer['response_action'] : undefined;
-    const errors = isObject(answer) && isObject(answer['errors']) ? answer['errors'] : {};
+    const answer = readAnswer(body);
+    if (answer === undefined) return { outcome: 'failed', errors: {} };
+    const action = answer['response_action'];
+    const errors = isObject(answer['errors']) ? answer['errors'] : {};
     if (action === 'errors') {
       const inputs = new Set(
         view.blocks.filter((one) => one['type'] === 'input').map((one) => one['block_id']),
@@ -174,7 +187,7 @@ export class People {
       views.clear(user.id);
       return { outcome: 'cleared', errors: {} };
     }
-    if (isObject(answer) && (action === 'update' || action === 'push')) {
+    if (action === 'update' || action === 'push') {
       const method = methods[action === 'update' ? 'views.update' : 'views.push'];
       const target =
         action === 'update' ? { view_id: view.id } : { trigger_id: triggers.issue(user.id, view.id) };

@@ -62,7 +62,9 @@ export class SocketMode {
       connection.close();
       return;
     }
-    connection.on('message', (data: Buffer) => this.#receive(data.toString('utf8')));
+    connection.on('message', (data: Buffer) => {
+      if (!this.#receive(data.toString('utf8'))) connection.close(1007, 'not JSON');
+    });
     connection.send(
       JSON.stringify({
         type: 'hello',
@@ -78,9 +80,16 @@ export class SocketMode {
     );
   }
 
-  #receive(text: string): void {
-    const ack: unknown = JSON.parse(text);
-    if (isObject(ack)) this.#waiting.get(textOf(ack['envelope_id']))?.(ack);
+  /** Takes an acknowledgement in. False for what is not JSON. */
+  #receive(text: string): boolean {
+    try {
+      const ack: unknown = JSON.parse(text);
+      if (isObject(ack)) this.#waiting.get(textOf(ack['envelope_id']))?.(ack);
+      return true;
+    } catch (error) {
+      if (error instanceof SyntaxError) return false;
+      throw error;
+    }
   }
 
   /** Sends the payload in a new envelope to one of the connections, and waits three seconds for its acknowledgement. */

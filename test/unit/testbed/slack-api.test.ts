@@ -337,6 +337,15 @@ describe('people', () => {
         id: 'W0ANA',
         enterprise_id: grid.enterpriseId,
       });
+      const blocks = [actions(button())];
+      const ts = await postMessage(web, { channel: grid.channels['general'], text: 'go', blocks });
+      // Nobody listens there: what was said is of interest, not that it was heard.
+      grid.setInteractivityUrl('http://127.0.0.1:1/');
+      const { interaction } = await grid.click({ user: 'ana', channel: 'general', ts, actionId: 'go' });
+      expect(interaction.payload).toMatchObject({
+        enterprise: { id: grid.enterpriseId },
+        is_enterprise_install: false,
+      });
     } finally {
       await grid.stop();
     }
@@ -383,6 +392,13 @@ describe('faults', () => {
     expect(texts.filter((one) => one === 'lost')).toHaveLength(1);
     const { messages } = await client.conversations.history({ channel: ops, include_all_metadata: true });
     expect(messages?.find((one) => one.metadata?.event_type === 'once')?.text).toBe('lost');
+  });
+
+  test('a silent Slack leaves the call to its own timeout', async () => {
+    slack.fail({ kind: 'silent', method: 'auth.test' });
+    const call = fetch(`${slack.apiUrl}auth.test`, { method: 'POST', signal: AbortSignal.timeout(50) });
+    await expect(call).rejects.toMatchObject({ name: 'TimeoutError' });
+    expect(outcomes('auth.test', 0).at(-1)).toBe('no answer');
   });
 
   test("an error of Slack's own choice", async () => {

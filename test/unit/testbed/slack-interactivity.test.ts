@@ -72,7 +72,6 @@ beforeAll(async () => {
     await ack();
     if ('trigger_id' in body) await client.views.open({ trigger_id: body.trigger_id, view: reasonView() });
   });
-  app.action('more', async ({ ack }) => ack());
   app.view<ViewSubmitAction>('reason', async ({ ack }) => submit(ack));
   app.view({ callback_id: 'reason', type: 'view_closed' }, async ({ ack, body }) => {
     await ack();
@@ -192,6 +191,26 @@ describe('a click', () => {
     expect((await slack.click({ ...click, shown })).delivery.status).toBe(200);
   });
 
+  test('in an ephemeral message carries no message, and its response_url replaces what that person sees', async () => {
+    const message = {
+      channel: slack.channels['ops'] ?? '',
+      user: slack.users['bo']?.id ?? '',
+      text: 'Sure?',
+      blocks: [{ type: 'actions', elements: [{ type: 'button', action_id: 'approve', text: plain('Yes') }] }],
+    };
+    await app.client.apiCall('chat.postEphemeral', message);
+    const { ts } = await slack.waitForEphemeral('bo');
+    const click = { channel: 'ops', ts, actionId: 'approve' };
+    await expect(slack.click({ ...click, user: 'ana' })).rejects.toThrow('ana sees no message');
+    await slack.click({ ...click, user: 'bo' });
+    expect(clicks[0]?.body).toMatchObject({ container: { is_ephemeral: true, message_ts: ts } });
+    expect(clicks[0]?.body).not.toHaveProperty('message');
+    await respond({ text: 'Thanks', replace_original: true });
+    expect(slack.ephemeral('bo')).toMatchObject([{ ts, text: 'Thanks' }]);
+    await respond({ text: '', delete_original: true });
+    expect(slack.ephemeral('bo')).toEqual([]);
+  });
+
   test('of a stranger comes from their own workspace, and only out of a shared channel', async () => {
     const click = { user: 'eve', actionId: 'approve' };
     await expect(slack.click({ ...click, channel: 'ops', ts: await prompt() })).rejects.toThrow('stranger');
@@ -266,6 +285,19 @@ describe('an app that does not answer well', () => {
     expect(clicks).toEqual([]);
   });
 
+  test('to a submission, with what is not JSON, has failed and the view stays', async () => {
+    await open();
+    await answerWith((_request, response) => void response.end('ok'));
+    const values = { why: { text: 'x' } };
+    expect(await slack.submitView({ user: 'ana', values })).toMatchObject({
+      delivery: { status: 200 },
+      outcome: 'failed',
+    });
+    expect(slack.views('ana')).toHaveLength(1);
+    slack.setInteractivityUrl(appUrl);
+    await slack.closeView({ user: 'ana' });
+  });
+
   test('at all could not be reached', async () => {
     await answerWith(() => undefined);
     server?.close();
@@ -335,6 +367,24 @@ describe('a modal', () => {
     await expect(
       slack.submitView({ user: 'ana', values: { why: { text: 'x' }, no: { such: 'y' } } }),
     ).rejects.toThrow('no input no/such');
+  });
+
+  test('takes clicks too: with the view, without a message or response_url', async () => {
+    await clickOn('approve');
+    const element = { type: 'button' as const, action_id: 'approve', value: '2', text: plain('More') };
+    await app.client.views.open({
+      trigger_id: String(clicks[0]?.body['trigger_id']),
+      view: reasonView({ blocks: [{ type: 'actions', elements: [element] }] }),
+    });
+    const { delivery, interaction } = await slack.clickView({ user: 'ana', actionId: 'approve' });
+    expect(delivery.status).toBe(200);
+    expect(clicks[1]?.body).toMatchObject({
+      container: { type: 'view', view_id: slack.views('ana')[0]?.id },
+      actions: [{ action_id: 'approve', value: '2' }],
+    });
+    for (const absent of ['message', 'channel', 'response_url']) {
+      expect(interaction.payload).not.toHaveProperty(absent);
+    }
   });
 
   test('tells of its closing when it asked to', async () => {
