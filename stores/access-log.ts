@@ -4,7 +4,7 @@ import { accessGenesis, accessHash } from '../domain/access-log.ts';
 import type { AccessEntry, AccessLog, AccessRecord } from '../domain/access-log.ts';
 import { FirebreakError } from '../domain/errors.ts';
 import { canonical, sha256 } from '../domain/json.ts';
-import type { Json } from '../domain/json.ts';
+import type { Json, JsonObject } from '../domain/json.ts';
 import { isDiskFull, openFolder } from './durable.ts';
 import { appendDurably, parseLine, splitLines } from './json-lines.ts';
 import { tryLock } from './process-lock.ts';
@@ -192,22 +192,31 @@ export async function openAccessLog(
 /** A caller's strings as the log takes them: no lone surrogates, which have no canonical form, and none longer than 1,000 characters. */
 function printable(record: AccessRecord): AccessRecord {
   const { outcome, kind, code, incident, actor, detail } = record;
-  const text = (value: string) => value.slice(0, 1_000).toWellFormed();
-  const clean = (value: Json): Json => {
-    if (typeof value === 'string') return text(value);
-    if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
-    if (Array.isArray(value)) return value.map(clean);
-    if (value === null || typeof value !== 'object') return value;
-    return Object.fromEntries(Object.entries(value).map(([key, member]) => [text(key), clean(member)]));
-  };
   return {
     outcome,
     kind,
     ...(code === undefined ? {} : { code }),
-    ...(incident === undefined ? {} : { incident: text(incident) }),
-    actor: text(actor),
-    detail: clean(detail) as AccessRecord['detail'],
+    ...(incident === undefined ? {} : { incident: printableText(incident) }),
+    actor: printableText(actor),
+    detail: printableObject(detail),
   };
+}
+
+function printableText(text: string): string {
+  return text.slice(0, 1_000).toWellFormed();
+}
+
+function printableObject(object: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(object).map(([key, member]) => [printableText(key), printableJson(member)]),
+  );
+}
+
+function printableJson(value: Json): Json {
+  if (typeof value === 'string') return printableText(value);
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
+  if (Array.isArray(value)) return value.map(printableJson);
+  return value === null || typeof value !== 'object' ? value : printableObject(value);
 }
 
 function damaged(line: number): FirebreakError {

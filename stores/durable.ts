@@ -55,7 +55,12 @@ export function segment(text: string): string {
 }
 
 export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
+  return (
+    typeof error === 'object' &&
+    error !== null &&
+    'code' in error &&
+    codes.some((code) => code === error.code)
+  );
 }
 
 /** The disk, or the quota on it, is exhausted. */

@@ -35,32 +35,35 @@ export function evidenceIndex(folder: Folder): EvidenceIndex {
     const bytes = (await folder.read(fileOf(incident))) ?? Buffer.alloc(0);
     const { lines, torn } = splitLines(bytes);
     const records = new Map<string, EvidenceRecord>();
+    // Two processes may both have found a line missing and written it: the first counts.
+    const keep = (record: EvidenceRecord) => {
+      const key = identity(record);
+      if (!records.has(key)) records.set(key, record);
+    };
     for (const [at, { number, text }] of lines.entries()) {
       if (text === '' || parseLine(text, tornShape) !== undefined) continue;
       const record = parseLine(text, recordShape);
-      if (record !== undefined) {
-        // Two processes may both have found a line missing and written it: the first counts.
-        const key = identity(record);
-        if (!records.has(key)) records.set(key, record);
-      } else if (parseLine(lines[at + 1]?.text ?? '', tornShape)?.torn !== Buffer.byteLength(text)) {
+      if (record !== undefined) keep(record);
+      else if (parseLine(lines[at + 1]?.text ?? '', tornShape)?.torn !== Buffer.byteLength(text)) {
         throw new FirebreakError(
           'FB6206',
           `the evidence index of incident ${incident} is damaged at line ${number}: restore it from a backup or a bundle`,
         );
       }
     }
-    return { records, torn };
+    // Whole but for its newline, a line is a line.
+    const last = parseLine(torn.toString('utf8'), recordShape);
+    if (last !== undefined) keep(last);
+    return { records, mend: mendOf(torn, last !== undefined) };
   }
 
   async function add(incident: string, records: readonly EvidenceRecord[]): Promise<void> {
     const handle = await folder.append(fileOf(incident));
     try {
-      const { records: known, torn } = await read(incident);
+      const { records: known, mend } = await read(incident);
       const missing = new Map(records.map((record) => [identity(record), record] as const));
       for (const key of known.keys()) missing.delete(key);
       const lines = [...missing.values()].map((record) => `${canonical(record)}\n`);
-      // Bytes after the last newline are a dead writer's, unless another process is writing just now: then its own line is whole once it is done.
-      const mend = torn.length === 0 ? '' : `\n${canonical({ torn: torn.length })}\n`;
       if (lines.length > 0) await appendDurably(handle, Buffer.from(mend + lines.join('')));
       // Found, but perhaps written by a process that has yet to sync.
       else await handle.datasync();
@@ -76,6 +79,12 @@ export function evidenceIndex(folder: Folder): EvidenceIndex {
     },
     index: async (incident) => [...(await read(incident)).records.values()],
   };
+}
+
+/** What to write before the next line, so that bytes of a dead writer do not run into it. Of a living one's, its line is whole once it is done. */
+function mendOf(torn: Buffer, whole: boolean): string {
+  if (torn.length === 0) return '';
+  return whole ? '\n' : `\n${canonical({ torn: torn.length })}\n`;
 }
 
 function fileOf(incident: string): string[] {

@@ -91,11 +91,9 @@ export async function openEvidence(
 
 async function* chunks(content: Uint8Array | string | Readable): AsyncGenerator<Uint8Array> {
   if (typeof content === 'string') yield Buffer.from(content);
-  else if (content instanceof Uint8Array) yield content;
+  else if (ArrayBuffer.isView(content)) yield content;
   // A stream that was given an encoding yields strings.
-  else
-    for await (const chunk of content)
-      yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array);
+  else for await (const chunk of content as AsyncIterable<Uint8Array | string>) yield Buffer.from(chunk);
 }
 
 function hexOf(digest: Digest): string {

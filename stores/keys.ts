@@ -22,7 +22,7 @@ export async function openSigner(dir: string, name: string): Promise<FileSigner>
   const folder = await openFolder(dir);
   const privateKey = await privateHalf(folder, name);
   const publicHalf = createPublicKey(privateKey);
-  const publicKeyPem = publicHalf.export({ type: 'spki', format: 'pem' }) as string;
+  const publicKeyPem = String(publicHalf.export({ type: 'spki', format: 'pem' }));
   if ((await folder.put([`${name}.pub.pem`], publicKeyPem)) === 'different') {
     throw refuse(
       `${name}.pub.pem is not the public half of ${name}.pem: restore the one that belongs to the other`,

@@ -13,7 +13,9 @@ export async function tryLock(dir: string, name: string): Promise<(() => void) |
     database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
-    if ((error as { errcode?: number }).errcode === sqliteBusy) return undefined;
+    const busy =
+      typeof error === 'object' && error !== null && 'errcode' in error && error.errcode === sqliteBusy;
+    if (busy) return undefined;
     throw error;
   }
   return () => database.close();
