@@ -23,12 +23,17 @@ export interface ServiceOptions extends ProcessOptions {
   readyWithinMs?: number;
 }
 
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
 export interface RunningProcess {
   readonly name: string;
   readonly pid: number;
   readonly logFile: string;
   /** Settles when the process has ended, with what it ended by. */
-  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  readonly exited: Promise<Exit>;
   running(): boolean;
   /** SIGTERM, then SIGKILL to its whole process group after `graceMs` (default 5 s). Returns when it is gone; may be repeated. */
   stop(graceMs?: number): Promise<void>;
@@ -51,39 +56,34 @@ const WATCHDOG = 'read -r _; kill -s KILL -- "-$1"';
 export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
   await mkdir(dirname(options.logFile), { recursive: true });
   const log = await open(options.logFile, 'a');
-  let child: ChildProcess;
-  try {
-    child = spawn(options.command, options.args, {
-      detached: true,
-      stdio: ['ignore', log.fd, log.fd],
-      env: options.env ?? process.env,
-      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  const child = spawn(options.command, options.args, {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+    env: options.env ?? process.env,
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  // Everything that listens is in place before the first await: a short-lived program may end during any.
+  let running = true;
+  let watchdog: ChildProcess | undefined;
+  const exited = new Promise<Exit>((resolve) => {
+    child.once('exit', (code, signal) => {
+      running = false;
+      // At once, while the pid is ours: later the group could be somebody else's.
+      watchdog?.kill('SIGKILL');
+      resolve({ code, signal });
     });
-    await once(child, 'spawn');
+  });
+  const spawned = once(child, 'spawn');
+  if (child.pid !== undefined) watchdog = guard(child.pid);
+  child.unref();
+  try {
+    await spawned;
   } catch (error) {
     throw new Error(`${options.name}: ${options.command} cannot be started`, { cause: error });
   } finally {
     await log.close();
   }
   const pid = child.pid!;
-  const watchdog = spawn('/bin/sh', ['-c', WATCHDOG, 'watchdog', String(pid)], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  child.unref();
-  watchdog.unref();
-  // Node types the pipe as a stream; it is a socket, and would keep the event loop alive.
-  (watchdog.stdin as unknown as { unref(): void }).unref();
-
-  let running = true;
-  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-    child.once('exit', (code, signal) => {
-      running = false;
-      // At once, while the pid is ours: later the group could be somebody else's.
-      watchdog.kill('SIGKILL');
-      resolve({ code, signal });
-    });
-  });
   return {
     name: options.name,
     pid,
@@ -104,6 +104,18 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
       await exited;
     },
   };
+}
+
+/** Starts the watchdog of a process group. */
+function guard(pid: number): ChildProcess {
+  const watchdog = spawn('/bin/sh', ['-c', WATCHDOG, 'watchdog', String(pid)], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  watchdog.unref();
+  // Node types the pipe as a stream; it is a socket, and would keep the event loop alive.
+  (watchdog.stdin as unknown as { unref(): void }).unref();
+  return watchdog;
 }
 
 /**

@@ -69,6 +69,11 @@ test('a service that ends early is an error with the end of its log', async () =
   );
 });
 
+test('however short a program lives, its end is noticed', async () => {
+  const exits = Array.from({ length: 20 }, async () => (await startProcess(script('exit 3'))).exited);
+  expect(new Set((await Promise.all(exits)).map(({ code }) => code))).toEqual(new Set([3]));
+});
+
 test('a service that misses its deadline is stopped', async () => {
   const failing = startService({
     ...script('echo $$; exec sleep 100'),
