@@ -12,6 +12,7 @@ const html = (text: string): string =>
 describe('mrkdwn', () => {
   test.each([
     ['*bold* _italic_ ~gone~', '<p><b>bold</b> <i>italic</i> <s>gone</s></p>', 'bold italic gone'],
+    ['file_name_ and 2*3* x', '<p>file_name_ and 2*3* x</p>', 'file_name_ and 2*3* x'],
     ['snake_case_name and 2*3*4', '<p>snake_case_name and 2*3*4</p>', 'snake_case_name and 2*3*4'],
     ['`*raw*`', '<p><code>*raw*</code></p>', '*raw*'],
     ['*bold _both_*', '<p><b>bold <i>both</i></b></p>', 'bold both'],
