@@ -7,11 +7,15 @@ import { debuglog, promisify } from 'node:util';
 import { buildBinary, settingOf } from './binaries/build.ts';
 import { BINARIES } from './binaries/catalogue.ts';
 import type { BinaryName, BinarySpec } from './binaries/catalogue.ts';
+import { errorCode } from './errors.ts';
 import { withLock } from './lock.ts';
 
 const run = promisify(execFile);
 /** Shown with NODE_DEBUG=firebreak. */
 const debug = debuglog('firebreak');
+
+/** What the file system says of a path that is no file we may run. */
+const NOT_EXECUTABLE = new Set<unknown>(['ENOENT', 'ENOTDIR', 'EACCES']);
 
 const resolved = new Map<BinaryName, Promise<string>>();
 
@@ -92,7 +96,7 @@ async function isExecutable(path: string): Promise<boolean> {
     await access(path, constants.X_OK);
     return (await stat(path)).isFile();
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    if (NOT_EXECUTABLE.has(errorCode(error))) return false;
     throw error;
   }
 }

@@ -17,7 +17,7 @@ import { writeKubeconfig } from './kubernetes/kubeconfig.ts';
 import { prepareNodes, startNode, waitForSchedulableNodes } from './kubernetes/nodes.ts';
 import { writePodLogs } from './kubernetes/pod-logs.ts';
 import type { PodLogs } from './kubernetes/pod-logs.ts';
-import { freePorts } from './ports.ts';
+import { freePort } from './ports.ts';
 import { waitFor } from './process.ts';
 import type { RunningProcess } from './process.ts';
 
@@ -69,17 +69,17 @@ export async function startKubernetes(options: KubernetesOptions = {}): Promise<
   // One after the other, and before anything runs: a first build takes minutes.
   for (const name of needed(controllers, kwok)) await binary(name);
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'firebreak-kubernetes-')));
-  const [etcd, etcdPeer, apiServer, controllerManager, scheduler] = (await freePorts(5)) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  const ports = {
+    etcd: await freePort(),
+    etcdPeer: await freePort(),
+    apiServer: await freePort(),
+    controllerManager: await freePort(),
+    scheduler: await freePort(),
+  };
   await mkdir(join(dir, 'users'), { recursive: true });
   const ca = await createCertificateAuthority('firebreak-testbed');
-  const plane: Plane = { dir, ca, ports: { etcd, etcdPeer, apiServer, controllerManager, scheduler } };
-  const url = `https://127.0.0.1:${apiServer}`;
+  const plane: Plane = { dir, ca, ports };
+  const url = `https://127.0.0.1:${ports.apiServer}`;
   const running = new Map<string, RunningProcess>();
   let users = 0;
 

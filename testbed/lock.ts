@@ -3,16 +3,19 @@ import { link, readFile, unlink, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { z } from 'zod';
+import { errorCode } from './errors.ts';
 
 const run = promisify(execFile);
 
 /** What a lock file says about its holder. The nonce tells one holding of the lock from the next. */
-interface Holder {
-  pid: number;
+const holderSchema = z.object({
+  pid: z.int(),
   /** When that process started, so that a reused pid is not taken for the holder. */
-  started: string;
-  nonce: string;
-}
+  started: z.string(),
+  nonce: z.string(),
+});
+type Holder = z.infer<typeof holderSchema>;
 
 /**
  * Runs `work` while holding the lock file `path`, waiting for other processes as long as they live. A holder that
@@ -77,16 +80,16 @@ async function tryLink(draft: string, path: string): Promise<boolean> {
     await link(draft, path);
     return true;
   } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false;
+    if (errorCode(error) === 'EEXIST') return false;
     throw error;
   }
 }
 
 async function readHolder(path: string): Promise<Holder | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Holder;
+    return holderSchema.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw new Error(`the lock file ${path} cannot be read: remove it and run again`, { cause: error });
   }
 }
@@ -105,7 +108,7 @@ async function startTime(pid: number): Promise<string | undefined> {
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return fields[0] === 'Z' ? undefined : fields[19];
     } catch (error) {
-      if (hasCode(error, 'ENOENT', 'ESRCH')) return undefined;
+      if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ESRCH') return undefined;
       throw error;
     }
   }
@@ -113,11 +116,7 @@ async function startTime(pid: number): Promise<string | undefined> {
     return (await run('ps', ['-o', 'lstart=', '-p', String(pid)])).stdout.trim();
   } catch (error) {
     // ps exits with 1 when there is no such process.
-    if (error instanceof Error && (error as { code?: unknown }).code === 1) return undefined;
+    if (errorCode(error) === 1) return undefined;
     throw error;
   }
-}
-
-function hasCode(error: unknown, ...codes: string[]): boolean {
-  return codes.includes((error as NodeJS.ErrnoException).code ?? '');
 }

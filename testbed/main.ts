@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { binary } from './binaries.ts';
-import { BINARIES } from './binaries/catalogue.ts';
+import { BINARY_NAMES } from './binaries/catalogue.ts';
 import type { BinaryName } from './binaries/catalogue.ts';
 import { startKubernetes } from './kubernetes.ts';
 import { startTemporal } from './temporal.ts';
@@ -16,8 +16,8 @@ interface Part {
   stop(): Promise<void>;
 }
 
-const PARTS: Record<string, (dir: string) => Promise<Part>> = {
-  async temporal(dir) {
+const PARTS = {
+  async temporal(dir: string): Promise<Part> {
     const temporal = await startTemporal({ dir, ui: true });
     return {
       env: { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace },
@@ -25,7 +25,7 @@ const PARTS: Record<string, (dir: string) => Promise<Part>> = {
       stop: () => temporal.stop(),
     };
   },
-  async kubernetes(dir) {
+  async kubernetes(dir: string): Promise<Part> {
     const kubernetes = await startKubernetes({ dir });
     return {
       env: { KUBECONFIG: kubernetes.adminKubeconfig },
@@ -35,8 +35,11 @@ const PARTS: Record<string, (dir: string) => Promise<Part>> = {
   },
 };
 
+type PartName = keyof typeof PARTS;
+const PART_NAMES: PartName[] = ['temporal', 'kubernetes'];
+
 /** Runs the parts until SIGINT or SIGTERM, then stops them. */
-async function up({ only }: { only: string[] }): Promise<void> {
+async function up({ only }: { only: PartName[] }): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'firebreak-testbed-'));
   // Also on the way out of a start that was interrupted, when what started is still being ended.
   process.on('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }));
@@ -54,7 +57,7 @@ async function up({ only }: { only: string[] }): Promise<void> {
   const parts: Part[] = [];
   try {
     // One after the other: the progress of two first builds must not mix.
-    for (const name of only) parts.push(await PARTS[name]!(join(dir, name)));
+    for (const name of only) parts.push(await PARTS[name](join(dir, name)));
     starting = false;
     for (const part of parts) process.stdout.write(`# ${part.summary}\n`);
     for (const part of parts) {
@@ -71,21 +74,18 @@ async function up({ only }: { only: string[] }): Promise<void> {
   }
 }
 
-function partNames(value: string): string[] {
-  const names = value.split(',').map((name) => name.trim());
-  const unknown = names.filter((name) => !Object.hasOwn(PARTS, name));
-  if (unknown.length)
-    throw new InvalidArgumentError(
-      `unknown: ${unknown.join(', ')}; there are ${Object.keys(PARTS).join(', ')}`,
-    );
-  return names;
+function partNames(value: string): PartName[] {
+  return value.split(',').map((name) => {
+    const known = PART_NAMES.find((part) => part === name.trim());
+    if (known === undefined) throw new InvalidArgumentError(`there are ${PART_NAMES.join(', ')}`);
+    return known;
+  });
 }
 
 function binaryName(value: string, previous: BinaryName[] = []): BinaryName[] {
-  if (!Object.hasOwn(BINARIES, value)) {
-    throw new InvalidArgumentError(`there are ${Object.keys(BINARIES).join(', ')}`);
-  }
-  return [...previous, value as BinaryName];
+  const known = BINARY_NAMES.find((name) => name === value);
+  if (known === undefined) throw new InvalidArgumentError(`there are ${BINARY_NAMES.join(', ')}`);
+  return [...previous, known];
 }
 
 const program = new Command('testbed').description(
@@ -94,14 +94,14 @@ const program = new Command('testbed').description(
 program
   .command('up')
   .description('start the parts, print how to reach them, stop them on Ctrl-C')
-  .option('--only <parts>', `some of ${Object.keys(PARTS).join(',')}`, partNames, Object.keys(PARTS))
+  .option('--only <parts>', `some of ${PART_NAMES.join(',')}`, partNames, PART_NAMES)
   .action(up);
 program
   .command('build')
   .description('find or build the programs, and print where they are')
   .argument('[names...]', 'default: all', binaryName)
   .action(async (names: BinaryName[] | undefined) => {
-    for (const name of names?.length ? names : (Object.keys(BINARIES) as BinaryName[])) {
+    for (const name of names?.length ? names : BINARY_NAMES) {
       process.stdout.write(`${name} ${await binary(name)}\n`);
     }
   });

@@ -10,23 +10,15 @@ const LAST = 32_767;
 
 const handedOut = new Set<number>();
 
-/** `count` ports of 127.0.0.1 on which nobody listens, and which this process has not handed out before. */
-export async function freePorts(count: number): Promise<number[]> {
-  const ports: number[] = [];
-  for (let attempt = 0; ports.length < count; attempt++) {
-    if (attempt > 1000) throw new Error(`no ${count} free ports between ${FIRST} and ${LAST} on 127.0.0.1`);
-    const port = randomInt(FIRST, LAST + 1);
-    if (handedOut.has(port) || !(await isFree(port))) continue;
-    handedOut.add(port);
-    ports.push(port);
-  }
-  return ports;
-}
-
-/** One free port of 127.0.0.1. */
+/** A port of 127.0.0.1 on which nobody listens, and which this process has not handed out before. */
 export async function freePort(): Promise<number> {
-  const [port] = await freePorts(1);
-  return port!;
+  for (let attempt = 0; attempt < 1000; attempt++) {
+    const port = randomInt(FIRST, LAST + 1);
+    if (handedOut.has(port)) continue;
+    handedOut.add(port);
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no free port between ${FIRST} and ${LAST} on 127.0.0.1`);
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -74,16 +75,15 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
     });
   });
   const spawned = once(child, 'spawn');
-  if (child.pid !== undefined) watchdog = guard(child.pid);
+  const { pid } = child;
+  if (pid !== undefined) watchdog = guard(pid);
   child.unref();
-  try {
-    await spawned;
-  } catch (error) {
-    throw new Error(`${options.name}: ${options.command} cannot be started`, { cause: error });
-  } finally {
-    await log.close();
+  let cause: unknown;
+  await spawned.catch((error: unknown) => (cause = error));
+  await log.close();
+  if (pid === undefined) {
+    throw new Error(`${options.name}: ${options.command} cannot be started`, { cause });
   }
-  const pid = child.pid!;
   return {
     name: options.name,
     pid,
@@ -114,7 +114,7 @@ function guard(pid: number): ChildProcess {
   });
   watchdog.unref();
   // Node types the pipe as a stream; it is a socket, and would keep the event loop alive.
-  (watchdog.stdin as unknown as { unref(): void }).unref();
+  if (watchdog.stdin instanceof Socket) watchdog.stdin.unref();
   return watchdog;
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { binary } from './binaries.ts';
-import { freePorts } from './ports.ts';
+import { freePort } from './ports.ts';
 import { startService } from './process.ts';
 import type { RunningProcess } from './process.ts';
 
@@ -59,7 +59,10 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
   const command = await binary('temporal');
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'firebreak-temporal-')));
   const namespace = options.namespace ?? 'default';
-  const [port, httpPort, metricsPort, uiPort] = (await freePorts(4)) as [number, number, number, number];
+  const port = await freePort();
+  const httpPort = await freePort();
+  const metricsPort = await freePort();
+  const uiPort = await freePort();
   const logFile = join(dir, 'temporal.log');
   const args = ['server', 'start-dev', '--ip', '127.0.0.1', '--log-level', 'warn', '--namespace', namespace];
   args.push('--port', String(port), '--http-port', String(httpPort), '--metrics-port', String(metricsPort));

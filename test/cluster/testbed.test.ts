@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { z } from 'zod';
 import { startKubernetes } from '../../testbed/kubernetes.ts';
 import type { Kubernetes } from '../../testbed/kubernetes.ts';
 import { waitFor } from '../../testbed/process.ts';
@@ -27,7 +28,36 @@ async function kubectl(args: string[], options: { as?: string; apply?: object } 
   return (await running).stdout;
 }
 
-const json = async (args: string[]): Promise<any> => JSON.parse(await kubectl([...args, '-o', 'json']));
+const podsSchema = z.object({
+  items: z.array(
+    z.object({
+      spec: z.object({ nodeName: z.string() }),
+      status: z.object({
+        phase: z.string(),
+        hostIP: z.string(),
+        podIP: z.string(),
+        containerStatuses: z.array(
+          z.object({ name: z.string(), ready: z.boolean(), imageID: z.string(), containerID: z.string() }),
+        ),
+      }),
+    }),
+  ),
+});
+
+const pods = async (...args: string[]): Promise<z.infer<typeof podsSchema>['items']> =>
+  podsSchema.parse(JSON.parse(await kubectl(['get', 'pods', ...args, '-o', 'json']))).items;
+
+const auditSchema = z.looseObject({
+  verb: z.string(),
+  user: z.object({ username: z.string() }),
+  objectRef: z.object({ resource: z.string().optional(), name: z.string().optional() }).optional(),
+});
+
+const auditEvents = async (): Promise<z.infer<typeof auditSchema>[]> =>
+  (await readFile(kubernetes.auditLogFile, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => auditSchema.parse(JSON.parse(line)));
 
 test('a Deployment gets two running pods with addresses and image digests, and its deletion ends', async () => {
   await kubectl(['create', 'namespace', 'shop']);
@@ -41,16 +71,16 @@ test('a Deployment gets two running pods with addresses and image digests, and i
     '--replicas=2',
   ]);
   await kubectl(['-n', 'shop', 'rollout', 'status', 'deployment/web', '--timeout=30s']);
-  const { items } = await json(['-n', 'shop', 'get', 'pods', '-l', 'app=web']);
+  const items = await pods('-n', 'shop', '-l', 'app=web');
   expect(items).toHaveLength(2);
-  expect(new Set(items.map((pod: any) => pod.status.podIP)).size).toBe(2);
+  expect(new Set(items.map((pod) => pod.status.podIP)).size).toBe(2);
   for (const pod of items) {
     expect(pod.status).toMatchObject({ phase: 'Running', hostIP: '127.0.0.1' });
     expect(pod.spec.nodeName).toMatch(/^node-[12]$/);
     const [container] = pod.status.containerStatuses;
     expect(container).toMatchObject({ name: 'web', ready: true });
-    expect(container.imageID).toMatch(/^registry\.test:5000\/web@sha256:[0-9a-f]{64}$/);
-    expect(container.containerID).toMatch(/^containerd:\/\/[0-9a-f]{64}$/);
+    expect(container?.imageID).toMatch(/^registry\.test:5000\/web@sha256:[0-9a-f]{64}$/);
+    expect(container?.containerID).toMatch(/^containerd:\/\/[0-9a-f]{64}$/);
   }
   await kubectl(['delete', 'namespace', 'shop', '--wait', '--timeout=30s']);
   await expect(kubectl(['get', 'namespace', 'shop'])).rejects.toThrow('NotFound');
@@ -60,8 +90,8 @@ test('a pod that pins a digest reports it, and a Job completes', async () => {
   const image = `registry.test/job@sha256:${'ab'.repeat(32)}`;
   await kubectl(['create', 'job', 'once', `--image=${image}`]);
   await kubectl(['wait', '--for=condition=complete', 'job/once', '--timeout=30s']);
-  const { items } = await json(['get', 'pods', '-l', 'job-name=once']);
-  expect(items[0].status).toMatchObject({ phase: 'Succeeded', containerStatuses: [{ imageID: image }] });
+  const [pod] = await pods('-l', 'job-name=once');
+  expect(pod?.status).toMatchObject({ phase: 'Succeeded', containerStatuses: [{ imageID: image }] });
 });
 
 test('a user without a binding is refused, with one it may do what the binding says, and groups count', async () => {
@@ -97,10 +127,7 @@ test('a NetworkPolicy is stored and is in the audit log with its body; the body 
   });
   await kubectl(['create', 'secret', 'generic', 'hidden', '--from-literal=password=correct-horse-battery']);
   const log = await readFile(kubernetes.auditLogFile, 'utf8');
-  const events = log
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+  const events = await auditEvents();
   const created = events.filter(
     ({ verb, objectRef }) => verb === 'create' && objectRef?.resource === 'networkpolicies',
   );
@@ -162,10 +189,7 @@ test('a pod is deleted by an identity like a kubelet’s', async () => {
   await kubectl(['run', 'short-lived', '--image=registry.test/x']);
   await kubectl(['wait', '--for=condition=Ready', 'pod/short-lived', '--timeout=30s']);
   await kubectl(['delete', 'pod', 'short-lived', '--wait', '--timeout=30s']);
-  const events = (await readFile(kubernetes.auditLogFile, 'utf8'))
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line));
+  const events = await auditEvents();
   const users = events
     .filter(
       ({ verb, objectRef }) =>

@@ -64,12 +64,16 @@ export async function startEtcd({ dir, ports }: Plane): Promise<RunningProcess> 
     name: 'etcd',
     command: await binary('etcd'),
     args: [
-      ...['--name', 'testbed', '--data-dir', join(dir, 'etcd')],
-      ...['--listen-client-urls', client, '--advertise-client-urls', client],
-      ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
-      ...['--initial-cluster', `testbed=${peer}`],
+      '--name=testbed',
+      `--data-dir=${join(dir, 'etcd')}`,
+      `--listen-client-urls=${client}`,
+      `--advertise-client-urls=${client}`,
+      `--listen-peer-urls=${peer}`,
+      `--initial-advertise-peer-urls=${peer}`,
+      `--initial-cluster=testbed=${peer}`,
       // A lone member waits out one election before it serves; the defaults make that most of a second.
-      ...['--heartbeat-interval', '20', '--election-timeout', '200'],
+      '--heartbeat-interval=20',
+      '--election-timeout=200',
       // A test's cluster does not have to survive a power cut.
       '--unsafe-no-fsync',
     ],

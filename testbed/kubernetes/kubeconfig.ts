@@ -8,7 +8,6 @@ export async function writeKubeconfig(
   user: string,
   pair: KeyPair,
 ): Promise<string> {
-  const base64 = (pem: string): string => Buffer.from(pem).toString('base64');
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
@@ -32,4 +31,8 @@ export async function writeKubeconfig(
   };
   await writeSecret(file, JSON.stringify(config, undefined, 2));
   return file;
+}
+
+function base64(pem: string): string {
+  return Buffer.from(pem).toString('base64');
 }

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { binary } from '../binaries.ts';
 import { freePort } from '../ports.ts';
 import { startService, waitFor } from '../process.ts';
@@ -11,6 +12,12 @@ import type { Plane } from './control-plane.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
 import { installPodLogs, writeDefaultPodLogs } from './pod-logs.ts';
 import { STAGES } from './stages.ts';
+
+const nodeSchema = z.object({
+  spec: z.object({ taints: z.array(z.unknown()).optional() }),
+  status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).optional() }),
+});
+const nodeListSchema = z.object({ items: z.array(nodeSchema) });
 
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
 const ROLE = 'firebreak-testbed-kwok';
@@ -85,23 +92,21 @@ export async function startNode(plane: Plane, url: string, api: Api, index: numb
       '--enable-crds=Logs',
     ],
     logFile: join(dir, `${name}.log`),
-    ready: async () => isReady(await api.get(`/api/v1/nodes/${name}`)),
+    ready: () => isReady(api, name),
   });
 }
 
 /** Waits until the scheduler may use every node: the node lifecycle controller has taken its not-ready taint away. */
 export async function waitForSchedulableNodes(api: Api, count: number): Promise<void> {
   await waitFor(`${count} schedulable nodes`, async () => {
-    const { body } = await api.get('/api/v1/nodes');
-    const { items } = body as { items: Array<{ spec: { taints?: unknown[] } }> };
+    const { items } = nodeListSchema.parse((await api.get('/api/v1/nodes')).body);
     return items.length >= count && items.every((node) => !node.spec.taints?.length);
   });
 }
 
-function isReady({ status, body }: { status: number; body: unknown }): boolean {
+async function isReady(api: Api, name: string): Promise<boolean> {
+  const { status, body } = await api.get(`/api/v1/nodes/${name}`);
   if (status !== 200) return false;
-  const node = body as { status?: { conditions?: Array<{ type: string; status: string }> } };
-  return (
-    node.status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false
-  );
+  const conditions = nodeSchema.parse(body).status.conditions ?? [];
+  return conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True');
 }

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { waitFor } from '../process.ts';
 import { apply } from './api.ts';
 import type { Api } from './api.ts';
@@ -14,6 +15,18 @@ export interface PodLogs {
   /** Lines of the container before its last restart (`--previous`). */
   previous?: readonly string[];
 }
+
+const logsSchema = z.object({
+  spec: z.object({
+    logs: z.array(
+      z.object({
+        containers: z.array(z.string()),
+        logsFile: z.string(),
+        previousLogsFile: z.string().optional(),
+      }),
+    ),
+  }),
+});
 
 const API_VERSION = 'kwok.x-k8s.io/v1alpha1';
 const GROUP = '/apis/kwok.x-k8s.io/v1alpha1';
@@ -76,15 +89,14 @@ export async function writePodLogs(api: Api, dir: string, logs: PodLogs): Promis
 
   const path = `${GROUP}/namespaces/${namespace}/logs/${pod}`;
   const stored = await api.get(path);
-  const others = stored.status === 200 ? (stored.body as LogsResource).spec.logs : [];
+  const others = stored.status === 200 ? logsSchema.parse(stored.body).spec.logs : [];
   const own = { containers: [container], logsFile, ...(previous ? { previousLogsFile } : {}) };
-  const resource: LogsResource = {
+  await apply(api, path, {
     apiVersion: API_VERSION,
     kind: 'Logs',
     metadata: { name: pod, namespace },
     spec: { logs: [...others.filter(({ containers }) => !containers.includes(container)), own] },
-  };
-  await apply(api, path, resource);
+  });
 
   const url = `/api/v1/namespaces/${namespace}/pods/${pod}/log?container=${container}`;
   const answers = async (query: string, lines: readonly string[]): Promise<boolean> =>
@@ -93,13 +105,6 @@ export async function writePodLogs(api: Api, dir: string, logs: PodLogs): Promis
     `the logs of ${namespace}/${pod}`,
     async () => (await answers('', current)) && (!previous || (await answers('&previous=true', previous))),
   );
-}
-
-interface LogsResource {
-  apiVersion: string;
-  kind: string;
-  metadata: { name: string; namespace: string };
-  spec: { logs: Array<{ containers: string[]; logsFile: string; previousLogsFile?: string }> };
 }
 
 /** The format of container logs on a node: time, stream, F for a full line, text. */

@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resolveBinary } from '../../../testbed/binaries.ts';
-import { BINARIES } from '../../../testbed/binaries/catalogue.ts';
+import { BINARIES, BINARY_NAMES } from '../../../testbed/binaries/catalogue.ts';
 import type { BinarySpec } from '../../../testbed/binaries/catalogue.ts';
 
 const SPEC: BinarySpec = {
@@ -135,4 +135,8 @@ test.each([
   ['temporal', 'temporal version 1.5.1 (Server 1.29.1, UI 2.42.1)', '1.5.1'],
 ] as const)('the version of %s is read from its own output', (name, output, version) => {
   expect(BINARIES[name].versionPattern.exec(output)?.[1]).toBe(version);
+});
+
+test('the list of names and the table agree', () => {
+  expect([...BINARY_NAMES].toSorted()).toEqual(Object.keys(BINARIES).toSorted());
 });
