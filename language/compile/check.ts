@@ -1,7 +1,7 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { celOptions } from '../run/cel.ts';
 import { ExpressionError, parse } from '../run/expression.ts';
-import type { Finding } from './problem.ts';
+import { suggest, type Finding } from './problem.ts';
 import { followReferences } from './references.ts';
 import { scopeShape, type Shape, type Surroundings } from './scope-shape.ts';
 import type { Found } from './template.ts';
@@ -34,7 +34,10 @@ export function checkExpression(
     ({ ast } = parse(cel));
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    return fail('FB2040', error.range?.start ?? 0, error.reason, 'correct the expression here');
+    const { reason, range, unknown } = error;
+    return unknown === undefined
+      ? fail('FB2040', range?.start ?? 0, reason, 'correct the expression here')
+      : fail('FB2042', range?.start ?? 0, reason, suggest(unknown.name, unknown.known));
   }
   const { wrong, inputs, steps } = followReferences(ast, around);
   if (wrong.length > 0)

@@ -141,9 +141,11 @@ function refusedFeature(document: Document.Parsed): Finding | undefined {
   visit(document, {
     Node(_, node) {
       const at = node.range?.[0];
-      if (isAlias(node)) return refuse(at, 'aliases', 'write the value out');
+      if (isAlias(node))
+        return refuse(at, 'aliases', 'write the value out, or put a text that begins with * in quotes');
       if (node.anchor !== undefined) return refuse(at, 'anchors', 'write the value out where it is used');
-      if (node.tag !== undefined && !plainTags.has(node.tag)) return refuse(at, 'tags', 'remove the tag');
+      if (node.tag !== undefined && !plainTags.has(node.tag))
+        return refuse(at, 'tags', 'remove the tag, or put a text that begins with ! in quotes');
       return undefined;
     },
     Pair(_, pair) {

@@ -1,6 +1,6 @@
 import { Environment, type ASTNode } from '@marcbachmann/cel-js';
 import type { Json, JsonObject } from '../../domain/json.ts';
-import { admit, SyntaxRefused, walk } from './syntax.ts';
+import { admit, SyntaxRefused, walk, type UnknownName } from './syntax.ts';
 import { toCel, toJson, ValueError, Weights } from './value.ts';
 
 /** Longest expression, in characters. */
@@ -18,18 +18,26 @@ export const celOptions = {
   limits: { maxAstNodes: 1000, maxDepth: 50, maxListElements: 200, maxMapEntries: 200, maxCallArguments: 8 },
 };
 
-/** An expression that cannot be read or has no usable value. `range`: offsets in the expression, when the fault has a place. */
+/** An expression that cannot be read or has no usable value. `range`: offsets in the expression, when the fault has a place;
+ * `unknown`: when the fault is a name. */
 export class ExpressionError extends Error {
   override readonly name = 'ExpressionError';
   readonly expression: string;
   readonly reason: string;
   readonly range: { start: number; end: number } | undefined;
-  constructor(expression: string, reason: string, range?: { start: number; end: number }) {
+  readonly unknown: UnknownName | undefined;
+  constructor(
+    expression: string,
+    reason: string,
+    range?: { start: number; end: number },
+    unknown?: UnknownName,
+  ) {
     const short = clip(reason);
     super(expression === '' ? short : `${short}, in the expression \`${clip(expression)}\``);
     this.expression = expression;
     this.reason = short;
     this.range = range;
+    this.unknown = unknown;
   }
 }
 
@@ -89,9 +97,11 @@ function compile(environment: Environment, roots: readonly string[], cel: string
         const weights = meter.start();
         const context: Record<string, unknown> = {};
         for (const root of used) context[root] = toCel(scope[root], weights);
-        const value: unknown = parsed(context);
-        meter.settle();
-        return toJson(value);
+        try {
+          return toJson(parsed(context));
+        } finally {
+          meter.settle();
+        }
       }),
   };
 }
@@ -148,7 +158,7 @@ function guarded<T>(cel: string, work: () => T): T {
   } catch (error) {
     if (error instanceof ExpressionError) throw error;
     if (error instanceof SyntaxRefused)
-      throw new ExpressionError(cel, error.message, { start: error.start, end: error.end });
+      throw new ExpressionError(cel, error.message, { start: error.start, end: error.end }, error.unknown);
     if (error instanceof ValueError) throw new ExpressionError(cel, error.message);
     throw new ExpressionError(cel, summaryOf(error), rangeOf(error));
   }

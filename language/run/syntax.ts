@@ -1,12 +1,20 @@
 import type { ASTNode } from '@marcbachmann/cel-js';
 
+/** A name that means nothing, and those that would have been understood. */
+export interface UnknownName {
+  name: string;
+  known: readonly string[];
+}
+
 /** A part of an expression that the language does not have. `start` and `end` are offsets in its text. */
 export class SyntaxRefused extends Error {
   override readonly name = 'SyntaxRefused';
   readonly start: number;
   readonly end: number;
-  constructor(message: string, node: ASTNode) {
+  readonly unknown: UnknownName | undefined;
+  constructor(message: string, node: ASTNode, unknown?: UnknownName) {
     super(message);
+    this.unknown = unknown;
     this.start = node.start;
     this.end = node.end;
   }
@@ -54,7 +62,7 @@ const typeNames: ReadonlySet<string> = new Set([
   'type',
 ]);
 /** The library drops these from a map literal without a word. */
-const droppedKeys: ReadonlySet<unknown> = new Set(['__proto__', 'constructor', 'prototype']);
+const droppedKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
 /** Calls `visit` for a node and all below it, with the node that holds it. */
 export function walk(
@@ -99,8 +107,12 @@ export function admit(node: ASTNode, roots: readonly string[], bound: ReadonlySe
     case 'id':
       if (!roots.includes(node.args) && !bound.has(node.args) && !typeNames.has(node.args))
         throw new SyntaxRefused(
-          `nothing is called \`${node.args}\` here; there are ${roots.join(', ')}`,
+          `nothing is called "${node.args}" here; there are ${roots.join(', ')}`,
           node,
+          {
+            name: node.args,
+            known: [...roots, ...bound],
+          },
         );
       return;
     case 'value':
@@ -124,9 +136,11 @@ export function admit(node: ASTNode, roots: readonly string[], bound: ReadonlySe
       return;
     }
     case 'map':
-      for (const [key] of node.args)
-        if (key.op === 'value' && droppedKeys.has(key.args))
-          throw new SyntaxRefused(`\`${String(key.args)}\` cannot be a key`, key);
+      for (const [key] of node.args) {
+        if (key.op !== 'value') continue;
+        if (typeof key.args !== 'string') throw new SyntaxRefused('a key of a map is text', key);
+        if (droppedKeys.has(key.args)) throw new SyntaxRefused(`"${key.args}" cannot be a key`, key);
+      }
       break;
   }
   children(node).forEach(inside);
@@ -137,5 +151,9 @@ function unknownFunction(name: string, known: ReadonlySet<string>, node: ASTNode
     name === 'matches'
       ? 'regular expressions are not part of the language; use contains, startsWith, endsWith or split'
       : `there are ${[...known].join(', ')}`;
-  return new SyntaxRefused(`${name}() is not available: ${instead}`, node);
+  return new SyntaxRefused(
+    `${name}() is not available: ${instead}`,
+    node,
+    name === 'matches' ? undefined : { name, known: [...known] },
+  );
 }
