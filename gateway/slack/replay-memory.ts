@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { windowSeconds } from './request-guard.ts';
 
 export interface ReplayMemory {
@@ -58,13 +58,8 @@ const line = ([signature, timestamp]: [string, number]): string => `${timestamp}
 
 /** A last line that a crash cut short is left out. */
 function readLines(file: string): [string, number][] {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
-  }
+  if (!existsSync(file)) return [];
+  const text = readFileSync(file, 'utf8');
   return [...text.matchAll(/^(\d{10}) (v0=[0-9a-f]{64})\n/gm)].map(([, timestamp, signature]) => [
     signature ?? '',
     Number(timestamp),
