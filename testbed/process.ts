@@ -24,7 +24,7 @@ export interface ServiceOptions extends ProcessOptions {
   readyWithinMs?: number;
 }
 
-export interface Exit {
+interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
 }

@@ -6,7 +6,7 @@ import { freePort } from './ports.ts';
 import { startService } from './process.ts';
 import type { RunningProcess } from './process.ts';
 
-export type SearchAttributeType = 'Text' | 'Keyword' | 'Int' | 'Double' | 'Bool' | 'Datetime' | 'KeywordList';
+type SearchAttributeType = 'Text' | 'Keyword' | 'Int' | 'Double' | 'Bool' | 'Datetime' | 'KeywordList';
 
 export interface TemporalOptions {
   /** Holds the log; one that is removed at the end by default. */
@@ -97,7 +97,8 @@ export async function startTemporal(options: TemporalOptions = {}): Promise<Temp
       return server.pid;
     },
     async stop() {
-      await server.stop();
+      // State in memory is gone either way; one in a file gets the time to close it.
+      await server.stop(options.dbFilename === undefined ? 0 : undefined);
       if (options.dir === undefined) await rm(dir, { recursive: true, force: true });
     },
     async start() {

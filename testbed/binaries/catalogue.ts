@@ -1,5 +1,5 @@
 /** How a binary is made when the machine has none: with Go, from the module proxy. */
-export type Recipe =
+type Recipe =
   /** A package in the module graph of `testbed/build/<folder>/go.mod`: for programs that `go install` cannot take. */
   | { kind: 'workspace'; folder: string; package: string; variables?: Record<string, string> }
   /** `go install <package>@v<version>`. */
@@ -51,7 +51,7 @@ export const BINARIES = {
     recipe: { kind: 'workspace', folder: 'kubernetes', package: 'go.etcd.io/etcd/server/v3' },
     estimate: '1 minute',
   },
-  'kube-apiserver': kubernetes('kube-apiserver', ['--version'], '4 minutes'),
+  'kube-apiserver': kubernetes('kube-apiserver', ['--version'], '5 minutes'),
   'kube-controller-manager': kubernetes('kube-controller-manager', ['--version'], '1 minute'),
   'kube-scheduler': kubernetes('kube-scheduler', ['--version'], '1 minute'),
   kubectl: kubernetes('kubectl', ['version', '--client'], '1 minute'),

@@ -8,7 +8,7 @@ export interface Api {
   apply(path: string, object: object): Promise<Answer>;
 }
 
-export interface Answer {
+interface Answer {
   status: number;
   /** Parsed when it is JSON, else the text. */
   body: unknown;
