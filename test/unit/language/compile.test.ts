@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { parse, stringify } from 'yaml';
 import { digest, type Json } from '../../../domain/json.ts';
 import { compilePlaybook } from '../../../language/compile/compile.ts';
@@ -67,6 +67,7 @@ test('the sample compiles to what is run', () => {
       with: inputs,
       needs: [],
       approve: { from: ['responders'], count: 1, withinMs: 300_000, otherwise: 'escalate' },
+      // oxlint-disable-next-line unicorn/no-thenable -- the language's own key
       hold: { forMs: 86_400_000, then: 'escalate' },
       undo: 'never',
     },
@@ -164,11 +165,12 @@ test('the digest covers what is run and nothing of how it is written', () => {
   expect('ok' in renamed && renamed.ok.digest === said).toBe(true);
 });
 
+function within(text: string): number | undefined {
+  const result = read(sample.replace('within: 5m', `within: ${text}`));
+  return 'ok' in result ? result.ok.playbook.steps[0]?.approve?.withinMs : undefined;
+}
+
 test('durations', () => {
-  const within = (text: string): number | undefined => {
-    const result = read(sample.replace('within: 5m', `within: ${text}`));
-    return 'ok' in result ? result.ok.playbook.steps[0]?.approve?.withinMs : undefined;
-  };
   expect(['1s', '90s', '5m', '24h', '7d', '90d'].map(within)).toEqual([
     1000, 90_000, 300_000, 86_400_000, 604_800_000, 7_776_000_000,
   ]);
@@ -200,17 +202,21 @@ test('warnings name what is probably not meant', () => {
   ]);
 });
 
+/** A step that looks at the first and at the one before it. */
+function link(index: number): string {
+  const step = `  - id: s${index}\n    uses: test.scale\n    with: { name: x }\n`;
+  if (index === 0) return step;
+  return `${step}    if: steps.s0.verdict == 'verified' && steps.s${index - 1}.status == 'done'\n`;
+}
+
+function chain(count: number): string {
+  return Array.from({ length: count }, (_, index) => link(index)).join('');
+}
+
 test('a playbook of 200 steps compiles, one of 201 does not', () => {
-  const steps = (count: number): string =>
-    Array.from(
-      { length: count },
-      (_, index) =>
-        `  - id: s${index}\n    uses: test.scale\n    with: { name: x }\n` +
-        (index > 0 ? `    if: steps.s0.verdict == 'verified' && steps.s${index - 1}.status == 'done'\n` : ''),
-    ).join('');
   const head = 'id: T\nname: T\nversion: 1\nsteps:\n';
-  expect(compiled(head + steps(200)).playbook.steps).toHaveLength(200);
-  const result = read(head + steps(201));
+  expect(compiled(head + chain(200)).playbook.steps).toHaveLength(200);
+  const result = read(head + chain(201));
   expect('problems' in result && result.problems.map(({ code, field }) => [code, field])).toEqual([
     ['FB2010', 'steps'],
   ]);
@@ -275,39 +281,35 @@ test("the editors' schema takes what the compiler takes, and knows each action's
   expect(schema['$schema']).toBe('https://json-schema.org/draft/2020-12/schema');
 });
 
-const lines = fc.constantFrom(
-  ...rich.split('\n'),
-  ...[
-    '- ',
-    '  - a',
-    'a: &x 1',
-    '*x',
-    '? [1]',
-    '---',
-    '...',
-    '%YAML 1.2',
-    '"',
-    "'",
-    '|',
-    '>',
-    '!!binary x',
-    '<<: *x',
-  ],
-  ...[
-    'steps: {}',
-    'inputs: []',
-    '\ttab',
-    '${{',
-    '}}',
-    '{ a: [',
-    '] }',
-    '1: 2',
-    '~: ~',
-    'id: 0x1F',
-    'version: .nan',
-    '\u0000',
-  ],
-);
+const oddities = [
+  '- ',
+  '  - a',
+  'a: &x 1',
+  '*x',
+  '? [1]',
+  '---',
+  '...',
+  '%YAML 1.2',
+  '"',
+  "'",
+  '|',
+  '>',
+  '!!binary x',
+  '<<: *x',
+  'steps: {}',
+  'inputs: []',
+  '\ttab',
+  '${{',
+  '}}',
+  '{ a: [',
+  '] }',
+  '1: 2',
+  '~: ~',
+  'id: 0x1F',
+  'version: .nan',
+  '\u0000',
+];
+const lines = fc.constantFrom(...rich.split('\n'), ...oddities);
 
 test('any text is compiled or has problems, with a place inside it', () => {
   const text = fc.oneof(

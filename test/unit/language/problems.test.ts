@@ -525,7 +525,7 @@ const rows: Row[] = [
   ],
   [
     'a step that need not be done',
-    playbook(`    if: steps.e.verdict == \'verified\'\n${evidence}`),
+    playbook(`    if: steps.e.verdict == 'verified'\n${evidence}`),
     'FB2043',
     12,
     15,
