@@ -14,11 +14,11 @@ import {
 import type { Json } from '../../domain/json.ts';
 import type { Finding, Path } from './problem.ts';
 
-/** Bytes a playbook's file may have, and how deep it may nest. */
+/** Bytes a file may have, and how deep it may nest. */
 export const maxBytes = 256 * 1024;
 export const maxNesting = 32;
 
-/** A playbook's file as plain data, with the way back to its text. */
+/** A YAML file as plain data, with the way back to its text. */
 export interface Source {
   value: Json;
   text: string;
@@ -37,7 +37,7 @@ function fail(code: Finding['code'], message: string, fix: string, offset = 0): 
 /** Reads one YAML document of plain data: no anchors, tags, merge keys or duplicate keys. Never throws. */
 export function readDocument(text: string): Reading {
   if (new TextEncoder().encode(text).length > maxBytes)
-    return fail('FB2001', `the file is larger than ${maxBytes} bytes`, 'split it into several playbooks');
+    return fail('FB2001', `the file is larger than ${maxBytes} bytes`, 'split it, or shorten it');
   const tooDeep = deepBrackets(text);
   if (tooDeep !== undefined) return fail('FB2004', ...nestingTexts, tooDeep);
   let documents: Document.Parsed[];
@@ -57,7 +57,7 @@ export function readDocument(text: string): Reading {
   }
   const [document, second] = documents;
   if (document === undefined || document.contents === null)
-    return fail('FB2002', 'the file is empty', 'write a playbook: id, name, version and steps');
+    return fail('FB2002', 'the file is empty', 'write it, or remove it');
   const [error] = document.errors;
   if (error !== undefined) {
     // The parser reports its own exhausted stack as a fault of the text.
@@ -74,7 +74,7 @@ export function readDocument(text: string): Reading {
     return fail(
       'FB2003',
       'the file has more than one document',
-      'one playbook a file: remove `---`',
+      'write one document a file: remove `---`',
       second.range[0],
     );
   const refused = refusedFeature(document);
@@ -133,7 +133,7 @@ function refusedFeature(document: Document.Parsed): Finding | undefined {
       code: 'FB2003',
       path: [],
       offset: offset ?? 0,
-      message: `${what} are not allowed in a playbook`,
+      message: `${what} are not allowed here`,
       fix,
     };
     return visit.BREAK;
@@ -170,7 +170,7 @@ function toJson(node: Node | null, depth: number): Json {
     return Object.fromEntries(node.items.map((pair) => [keyOf(pair), toJson(nodeOf(pair.value), depth + 1)]));
   if (isSeq(node)) return node.items.map((item) => toJson(nodeOf(item), depth + 1));
   if (!isScalar(node))
-    throw new Refused('FB2003', 'aliases are not allowed in a playbook', 'write the value out', node);
+    throw new Refused('FB2003', 'aliases are not allowed here', 'write the value out', node);
   const { value } = node;
   if (typeof value === 'string') {
     if (!value.isWellFormed())
@@ -200,7 +200,7 @@ function keyOf(pair: Pair): string {
   if (typeof key !== 'string')
     throw new Refused(
       'FB2003',
-      'keys that are not text are not allowed in a playbook',
+      'keys that are not text are not allowed here',
       'use a plain word',
       nodeOf(pair.key),
     );

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,7 +48,7 @@ test('the evaluator needs none of Node', async () => {
     TextDecoder,
     URL,
     URLSearchParams,
-    AsyncLocalStorage: class {},
+    AsyncLocalStorage,
     assert: () => undefined,
   };
   const sandbox = createContext({ ...globals, __webpack_module_cache__: {} });

@@ -45,8 +45,8 @@ type Row = [
   fix: string,
 ];
 const rows: Row[] = [
-  ['an empty file', '', 'FB2002', 1, 1, '', 'write a playbook: id, name, version and steps'],
-  ['a comment alone', '# nothing yet\n', 'FB2002', 1, 1, '', 'write a playbook: id, name, version and steps'],
+  ['an empty file', '', 'FB2002', 1, 1, '', 'write it, or remove it'],
+  ['a comment alone', '# nothing yet\n', 'FB2002', 1, 1, '', 'write it, or remove it'],
   ['an open bracket', 'id: [1\n', 'FB2002', 2, 1, '', 'correct the YAML here'],
   ['a tab for indentation', 'id: a\n\tname: b\n', 'FB2002', 2, 1, '', 'correct the YAML here'],
   [
@@ -67,7 +67,15 @@ const rows: Row[] = [
     '',
     'remove one of the two',
   ],
-  ['two documents', `${playbook()}---\na: 1\n`, 'FB2003', 12, 1, '', 'one playbook a file: remove `---`'],
+  [
+    'two documents',
+    `${playbook()}---\na: 1\n`,
+    'FB2003',
+    12,
+    1,
+    '',
+    'write one document a file: remove `---`',
+  ],
   [
     'an anchor',
     edited('name: Test', 'name: &x Test'),
@@ -139,7 +147,7 @@ const rows: Row[] = [
     1,
     1,
     '',
-    'split it into several playbooks',
+    'split it, or shorten it',
   ],
   ['brackets without end', '['.repeat(100_000), 'FB2004', 1, 1001, '', 'flatten it'],
   [
