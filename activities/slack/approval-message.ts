@@ -17,7 +17,7 @@ import {
 } from './blocks.ts';
 import { oneLine } from '../../domain/safe-text.ts';
 import { standing } from './approval-state.ts';
-import { names, severityMark } from './words.ts';
+import { names } from './words.ts';
 
 /** How much is shown. Together they stay well under what Slack takes in one message (it refuses at about 11,000 characters, unwritten). */
 const shown = { impact: 5, change: 5, limits: 10, objects: 4, deciders: 8, groups: 4 };
@@ -35,22 +35,22 @@ export function approvalMessage(notice: GateNotice, state: GateState): Rendered 
   return {
     text: slackText(text, 600),
     blocks: [
-      header(`${severityMark(notice.severity)} ${title}`),
+      header(title),
       ...blocks,
       rich(
         paragraph(strong('If approved')),
-        bullets(notice.ifApproved, shown.impact, 240),
+        bullets(notice.ifApproved, shown.impact, 200),
         paragraph(strong('If not approved')),
-        bullets(notice.ifDenied, shown.impact, 200),
+        bullets(notice.ifDenied, shown.impact, 160),
       ),
       unfolded(notCovered(notice)),
       rich(
         paragraph(strong(`Changes now: ${notice.changeCount}`)),
         ...(notice.changes.length > 0
-          ? [bullets(notice.changes, shown.change, 160, notice.changeCount)]
+          ? [bullets(notice.changes, shown.change, 140, notice.changeCount)]
           : []),
-        paragraph(strong('Undo: '), say(oneLine(notice.undo, 300) || 'none')),
-        paragraph(strong('Who decides: '), ...deciders(notice)),
+        paragraph(strong('Undo: '), say(oneLine(notice.undo, 250) || 'none')),
+        ...(open ? [paragraph(strong('Who decides: '), ...deciders(notice))] : []),
       ),
       ...alertFacts(notice),
       ...(open ? [decisionButtons(notice)] : []),
@@ -70,10 +70,10 @@ function notCovered({ notCovered: limits }: GateNotice): string {
     const objects = (limit.objects ?? []).slice(0, shown.objects);
     const left = Math.max(limit.count ?? 0, limit.objects?.length ?? 0) - objects.length;
     const where = [
-      ...(objects.length > 0 ? [oneLine(objects.join(', '), 110)] : []),
+      ...(objects.length > 0 ? [oneLine(objects.join(', '), 90)] : []),
       ...(left > 0 ? [`+ ${left} more`] : []),
     ];
-    return `• ${oneLine(limit.text, 150)}${where.length > 0 ? `: ${where.join(', ')}` : ''}`;
+    return `• ${oneLine(limit.text, 130)}${where.length > 0 ? `: ${where.join(', ')}` : ''}`;
   });
   const left = limits.length - lines.length;
   if (left > 0) lines.push(`• + ${left} more in the plan, not shown here`);
@@ -97,7 +97,7 @@ function alertFacts({ alert, alerts }: GateNotice): Blocks {
   if (alert === null) return [];
   const facts: [string, string, number][] = [
     ['rule', alert.rule, 120],
-    ['says', alert.summary, 400],
+    ['says', alert.summary, 300],
     ['where', [alert.cluster, alert.namespace, alert.pod].filter((part) => part !== '').join(' / '), 200],
     ['image', alert.image, 160],
   ];
@@ -109,7 +109,7 @@ function alertFacts({ alert, alerts }: GateNotice): Blocks {
         strong('Alert from '),
         quoted(alert.source, 40),
         say(', seen '),
-        ...moment(alert.detectedAt),
+        moment(alert.detectedAt),
         say(`${more}. An attacker may have chosen these words:`),
       ),
       {

@@ -1,6 +1,7 @@
 import type { RichTextSection } from '@slack/web-api';
 import { oneLine } from '../../domain/safe-text.ts';
 import type { GateNotice, GateState } from '../../workflows/contract.ts';
+import { severityMark } from './words.ts';
 import { moment, paragraph, quoted, rich, say, strong, utc, type Blocks } from './blocks.ts';
 
 interface Standing {
@@ -12,57 +13,41 @@ interface Standing {
 }
 
 /** Decisions shown; those beyond are counted. */
-const mostVotes = 5;
+const mostVotes = 4;
 
 /** How the question stands: by when and what then while it is open, who decided and how once it is not. */
 export function standing(notice: GateNotice, { state, decisions }: GateState): Standing {
-  const title = oneLine(notice.title, 140);
-  const where = `${title} · ${oneLine(notice.gate.incident, 60)}`;
-  const as = (status: string, text: string, ...lines: RichTextSection[]): Standing => ({
-    title: status === '' ? title : `${status} · ${title}`,
-    text: `${text}: ${where}`,
+  const title = oneLine(notice.title, 120);
+  const severity = severityMark(notice.severity);
+  const as = (status: string, ...lines: RichTextSection[]): Standing => ({
+    title: `${status} · ${title}`,
+    text: `${status} · ${title} · ${oneLine(notice.gate.incident, 60)}`,
     blocks: [rich(...lines, ...votes(decisions))],
   });
   switch (state) {
     case 'open':
-      return as(
-        '',
-        `${oneLine(notice.severity, 20).toUpperCase()}, decision needed`,
-        ...deadlines(notice, false),
-        ...progress(notice, decisions),
-      );
+      return as(severity, ...deadlines(notice, false), ...progress(notice, decisions));
     case 'escalated':
-      return as(
-        'ESCALATED',
-        'Escalated, decision needed',
-        ...deadlines(notice, true),
-        ...progress(notice, decisions),
-      );
+      return as(`⏫ ESCALATED · ${severity}`, ...deadlines(notice, true), ...progress(notice, decisions));
     case 'approved':
-      return as(
-        'Approved',
-        'Approved',
-        paragraph(strong('✅ Approved. '), say('Firebreak is acting on it.')),
-      );
+      return as('✅ Approved', paragraph(strong('Approved. '), say('Firebreak is acting on it.')));
     case 'denied':
-      return as('Denied', 'Denied', paragraph(strong('⛔ Denied. '), say(`${unanswered(notice)}.`)));
+      return as('⛔ Denied', paragraph(strong('Denied: '), say(`${unanswered(notice)}.`)));
     case 'expired':
       return as(
-        'Expired',
-        'Expired',
+        '⌛ Expired',
         paragraph(
-          strong('⌛ Expired '),
-          ...moment(notice.gate.expiresAt),
-          say(`: too few persons decided. ${unanswered(notice)}.`),
+          strong('Expired '),
+          moment(notice.gate.expiresAt),
+          say(`, too few persons decided: ${unanswered(notice)}.`),
         ),
       );
     case 'superseded':
   }
   return as(
-    'Superseded',
-    'Superseded',
+    '↪️ Superseded',
     paragraph(
-      strong('↪️ Superseded: '),
+      strong('Superseded: '),
       say('this question no longer counts; a newer one replaces it if one is needed.'),
     ),
   );
@@ -71,18 +56,14 @@ export function standing(notice: GateNotice, { state, decisions }: GateState): S
 /** What follows when nobody approves: never a change. */
 function unanswered({ gate }: GateNotice): string {
   return gate.purpose === 'release'
-    ? 'Nothing is released: the hold stays'
-    : 'Nothing is changed by this request';
+    ? 'nothing is released, the hold stays'
+    : 'nothing is changed by this request';
 }
 
 /** The gate closes at `expiresAt`; one that escalates gives the first half of that time to those it asks first. */
 function deadlines(notice: GateNotice, escalated: boolean): RichTextSection[] {
   const { approval, expiresAt } = notice.gate;
-  const last = [
-    ...moment(expiresAt),
-    say('. After that it fails closed: '),
-    strong(`${unanswered(notice)}.`),
-  ];
+  const last = [moment(expiresAt), say('. After that it fails closed: '), strong(`${unanswered(notice)}.`)];
   if (approval.otherwise === 'deny') return [paragraph(strong('⏱ Decide by '), ...last)];
   if (escalated) {
     return [
@@ -98,7 +79,7 @@ function deadlines(notice: GateNotice, escalated: boolean): RichTextSection[] {
   return [
     paragraph(
       strong('⏱ Decide by '),
-      ...moment(first.toISOString()),
+      moment(first.toISOString()),
       say('. After that it escalates to more persons.'),
     ),
     paragraph(say('Last moment: '), ...last),
@@ -113,10 +94,10 @@ function progress({ gate }: GateNotice, decisions: GateState['decisions']): Rich
 
 function votes(decisions: GateState['decisions']): RichTextSection[] {
   const shown = decisions.slice(-mostVotes).map(({ name, verdict, at, reason }) => {
-    const said = reason === undefined || reason === '' ? [] : [say(', because '), quoted(reason, 300)];
+    const said = reason === undefined || reason === '' ? [] : [say(', because '), quoted(reason, 240)];
     return paragraph(
       say(verdict === 'approve' ? 'Approved by ' : 'Denied by '),
-      strong(oneLine(name, 80)),
+      strong(oneLine(name, 60)),
       say(`, ${utc(at)}`),
       ...said,
     );

@@ -40,15 +40,16 @@ export const quoted = (text: string, max: number): RichTextElement => ({
   style: { code: true },
 });
 
-/** A moment in the reader's own time zone, with UTC beside it: a decision is recorded in UTC. */
-export function moment(at: string): RichTextElement[] {
+/** A moment in the reader's own time zone; in UTC where that cannot be shown. */
+export function moment(at: string): RichTextElement {
   const time = Date.parse(at);
-  if (Number.isNaN(time)) return [quoted(at, 40)];
-  const fallback = utc(at);
-  return [
-    { type: 'date', timestamp: Math.floor(time / 1000), format: '{date_short_pretty} {time}', fallback },
-    say(` (${fallback})`),
-  ];
+  if (Number.isNaN(time)) return quoted(at, 40);
+  return {
+    type: 'date',
+    timestamp: Math.floor(time / 1000),
+    format: '{date_short_pretty} {time_secs}',
+    fallback: utc(at),
+  };
 }
 
 /** `2026-03-01 03:12:09 UTC`. */

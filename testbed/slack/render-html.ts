@@ -1,5 +1,6 @@
 import { elementsOf } from './blocks.ts';
 import { parseMrkdwn, unescape } from './mrkdwn.ts';
+import { richTextParts } from './rich-text.ts';
 import { isObject, objectsOf, textOf } from './types.ts';
 import type { Inline, Part } from './mrkdwn.ts';
 import type { JsonObject } from './types.ts';
@@ -70,6 +71,8 @@ function block(one: JsonObject): string {
       return `<div class="context">${objectsOf(one['elements'])
         .map((part) => (part['type'] === 'image' ? control(part) : `<span>${words(part)}</span>`))
         .join('')}</div>`;
+    case 'rich_text':
+      return richTextParts(one).map(paragraph).join('');
     case 'actions':
       return `<div class="actions">${elementsOf(one).map(control).join('')}</div>`;
     case 'input':

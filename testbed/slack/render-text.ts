@@ -1,5 +1,6 @@
 import { elementsOf } from './blocks.ts';
 import { parseMrkdwn, unescape } from './mrkdwn.ts';
+import { richTextParts } from './rich-text.ts';
 import { isObject, objectsOf, textOf } from './types.ts';
 import type { Inline, Part } from './mrkdwn.ts';
 import type { JsonObject } from './types.ts';
@@ -51,6 +52,8 @@ function block(one: JsonObject): string {
       return objectsOf(one['elements'])
         .map((part) => (part['type'] === 'image' ? control(part) : words(part)))
         .join(' · ');
+    case 'rich_text':
+      return richTextParts(one).map(lines).join('\n');
     case 'actions':
       return elementsOf(one).map(control).join('  ');
     case 'input':

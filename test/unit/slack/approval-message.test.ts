@@ -30,7 +30,7 @@ const allOf = (state: GateState, of: GateNotice = notice) =>
 test('an open question says what happens either way, what stays open, who, until when and what then', () => {
   const words = allOf(open);
   for (const said of [
-    '🔴 CRITICAL Quarantine namespace shop in prod-eu',
+    '🔴 CRITICAL · Quarantine namespace shop in prod-eu',
     'Customers cannot check out until it is released',
     'The pods keep running and talking to the network',
     'NOT COVERED (2)',
@@ -40,9 +40,7 @@ test('an open question says what happens either way, what stays open, who, until
     'Restores the 2 policies that were there, exactly',
     'Alice Ash, Bob Birch',
     'Falco (prod-eu)',
-    ' (2026-03-01 03:17:00 UTC)',
-    ' (2026-03-01 03:22:00 UTC)',
-    'Nothing is changed by this request.',
+    'nothing is changed by this request.',
     'Terminal shell in container',
     `Incident ${incident}`,
     'Playbook FB-001 v1, Quarantine a namespace',
@@ -50,6 +48,17 @@ test('an open question says what happens either way, what stays open, who, until
   ]) {
     expect(words).toContain(said);
   }
+});
+
+test("the deadlines are shown in the reader's time, in UTC where that is not possible", () => {
+  const dates = JSON.stringify(approvalMessage(notice, open).blocks).matchAll(
+    /"timestamp":(\d+),"format":"[^"]+","fallback":"([^"]+)"/g,
+  );
+  expect([...dates].map(([, timestamp, utc]) => [Number(timestamp) * 1000, utc])).toEqual([
+    [Date.parse('2026-03-01T03:17:00Z'), '2026-03-01 03:17:00 UTC'],
+    [Date.parse('2026-03-01T03:22:00Z'), '2026-03-01 03:22:00 UTC'],
+    [Date.parse('2026-03-01T03:11:58Z'), '2026-03-01 03:11:58 UTC'],
+  ]);
 });
 
 test('the buttons bind incident, gate and digest', () => {
@@ -77,14 +86,14 @@ const alice = { person: 'alice', name: 'Alice Ash', at: '2026-03-01T03:13:09.000
 test.each<[GateState, string[]]>([
   [
     { state: 'approved', decisions: [{ ...alice, verdict: 'approve' }] },
-    ['Approved · Quarantine', '✅ Approved.', 'Approved by Alice Ash, 2026-03-01 03:13:09 UTC'],
+    ['Approved · Quarantine', 'Approved. ', 'Approved by Alice Ash, 2026-03-01 03:13:09 UTC'],
   ],
   [
     { state: 'denied', decisions: [{ ...alice, verdict: 'deny', reason: 'planned *test*' }] },
     [
       'Denied · ',
       'Denied by Alice Ash, 2026-03-01 03:13:09 UTC, because planned *test*',
-      'Nothing is changed',
+      'nothing is changed',
     ],
   ],
   [{ state: 'expired', decisions: [] }, ['Expired · ', 'too few persons decided']],
@@ -110,9 +119,45 @@ test('an escalated question still has its buttons, and counts the approvals that
   expect(words.join('')).toContain('ESCALATED · ');
 });
 
+test('the largest message that there can be still fits', () => {
+  const long = 'x'.repeat(5_000);
+  const many = Array.from({ length: 500 }, () => long);
+  const alert = {
+    source: long,
+    rule: long,
+    summary: long,
+    cluster: long,
+    namespace: long,
+    pod: long,
+    image: long,
+    detectedAt: long,
+  };
+  const largest: GateNotice = {
+    ...notice,
+    gate: { ...notice.gate, approval: { ...notice.gate.approval, from: many, count: 99 } },
+    title: long,
+    severity: long,
+    playbook: { id: long, name: long, version: 99_999 },
+    alert,
+    ifApproved: many,
+    ifDenied: many,
+    changes: many,
+    changeCount: 100_000,
+    notCovered: many.map((text) => ({ code: text, text, objects: many, count: 100_000 })),
+    undo: long,
+    deciders: many,
+    requesterName: long,
+  };
+  const decisions = many.map(() => ({ ...alice, name: long, reason: long, verdict: 'deny' as const }));
+  expectFit(approvalMessage(largest, { state: 'escalated', decisions }));
+  expect(allOf({ state: 'escalated', decisions }, largest)).toMatch(
+    /\+ 490 more in the plan[^]*496 earlier|496 earlier[^]*\+ 490 more in the plan/,
+  );
+});
+
 test('an unanswered release releases nothing', () => {
   const release: GateNotice = { ...notice, gate: { ...notice.gate, purpose: 'release' } };
-  expect(allOf(open, release)).toContain('Nothing is released: the hold stays.');
+  expect(allOf(open, release)).toContain('nothing is released, the hold stays.');
 });
 
 const word = oneof(
