@@ -21,7 +21,8 @@ export interface TokenIdentity {
   id: string;
   /** A person's or a service's id from the directory. */
   owner: string;
-  scopes: readonly TokenScope[];
+  /** Holds `TokenScope`s; others mean nothing here. */
+  scopes: readonly string[];
   /** Alerts that come with it are about this cluster, whatever they say. */
   cluster?: string;
 }
