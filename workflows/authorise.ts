@@ -41,14 +41,21 @@ export function decisionProblem(
   now: number,
 ): Refused | undefined {
   if (!verifySigned(signed, 'firebreak/decision/v1', policy.gatewayKeys)) {
-    return refused('FB4001', 'the decision carries no valid signature of the gateway: decide in Slack or through the API');
+    return refused(
+      'FB4001',
+      'the decision carries no valid signature of the gateway: decide in Slack or through the API',
+    );
   }
   const decision = signed.payload;
   if (decision.incident !== incident) return refused('FB4002', 'the decision is about another incident');
   const view = gates.find(({ gate }) => gate.id === decision.gate);
-  if (view === undefined) return refused('FB4003', 'this question is not open: it was answered, has expired or was replaced');
+  if (view === undefined)
+    return refused('FB4003', 'this question is not open: it was answered, has expired or was replaced');
   if (decision.digest !== view.digest) {
-    return refused('FB4004', 'what was shown is not what is asked now: read the current question and decide on that');
+    return refused(
+      'FB4004',
+      'what was shown is not what is asked now: read the current question and decide on that',
+    );
   }
   if (now > Date.parse(view.gate.expiresAt)) return refused('FB4005', 'this question has expired');
   if (!(Math.abs(now - Date.parse(decision.at)) <= clockSkewMs)) {
@@ -78,7 +85,10 @@ export function commandProblem(
   now: number,
 ): Refused | undefined {
   if (!verifySigned(signed, 'firebreak/command/v1', policy.gatewayKeys)) {
-    return refused('FB4001', 'the request carries no valid signature of the gateway: ask in Slack or through the API');
+    return refused(
+      'FB4001',
+      'the request carries no valid signature of the gateway: ask in Slack or through the API',
+    );
   }
   const { command, person, at, reason } = signed.payload;
   if (signed.payload.incident !== incident) return refused('FB4002', 'the request is about another incident');
@@ -96,7 +106,8 @@ export function commandProblem(
     case 'release':
       if (state.held === 0) return refused('FB4014', 'nothing is held: there is nothing to release');
       if (state.releasing) return refused('FB4015', 'a release is being decided or carried out already');
-      if (state.takenOver) return refused('FB4016', 'a person has taken over: hand back first, or release by hand');
+      if (state.takenOver)
+        return refused('FB4016', 'a person has taken over: hand back first, or release by hand');
       return undefined;
     case 'takeover':
       return state.takenOver ? refused('FB4017', 'a person has taken over already') : undefined;

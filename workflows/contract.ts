@@ -71,7 +71,10 @@ export interface GateNotice {
   title: string;
   severity: string;
   playbook: { id: string; name: string; version: number };
-  alert: Pick<Alert, 'source' | 'rule' | 'summary' | 'cluster' | 'namespace' | 'pod' | 'image' | 'detectedAt'> | null;
+  alert: Pick<
+    Alert,
+    'source' | 'rule' | 'summary' | 'cluster' | 'namespace' | 'pod' | 'image' | 'detectedAt'
+  > | null;
   alerts: number;
   ifApproved: string[];
   ifDenied: string[];
@@ -97,7 +100,9 @@ export interface NoticeActivities {
   /** Posts the question; posted twice it is still one message. */
   'slack.ask'(request: Recorded & { channel: string; notice: GateNotice }): Promise<MessageRef>;
   /** Brings the question's message up to date. */
-  'slack.update'(request: Recorded & { message: MessageRef; notice: GateNotice; state: GateState }): Promise<void>;
+  'slack.update'(
+    request: Recorded & { message: MessageRef; notice: GateNotice; state: GateState },
+  ): Promise<void>;
   /**
    * Tells the channel what happened, in the thread of `message` when there is one; `mention` names groups to call. `dedupe` is unique in the
    * incident: told twice it is still one message.
@@ -175,8 +180,10 @@ export interface HoldActivities {
 export interface LedgerActivities {
   /** Stores entries that nothing else carried. */
   'ledger.record'(request: Recorded & { incident: string }): Promise<void>;
-  /** Closes the chain: signs head, count and the digest of the workflow bundle. Runs last. */
-  'ledger.seal'(request: Recorded & { incident: string; head: Digest; count: number; outcome: Outcome }): Promise<void>;
+  /** Closes the chain: signs the last entry's hash and number, and the digest of the workflow bundle. Runs last; the last entry is its own. */
+  'ledger.seal'(
+    request: Recorded & { incident: string; outcome: Outcome; view: IncidentView },
+  ): Promise<void>;
 }
 
 export type FixedActivities = NoticeActivities & HoldActivities & LedgerActivities;

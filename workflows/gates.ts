@@ -82,10 +82,15 @@ export class Gates {
       requesterName: this.#name(gate.requester),
     });
     const posting = attempt(this.#recorder, 'slack.ask', () =>
-      this.#recorder.fixed('slack.ask', { channel: this.#policy.channel, notice: notice() }, patience.ask(gate), {
-        kind: 'notice.asked',
-        data: { gate: gate.id },
-      }),
+      this.#recorder.fixed(
+        'slack.ask',
+        { channel: this.#policy.channel, notice: notice() },
+        patience.ask(gate),
+        {
+          kind: 'notice.asked',
+          data: { gate: gate.id },
+        },
+      ),
     );
 
     const over = () => decided(open) || open.superseded !== undefined;
@@ -137,15 +142,25 @@ export class Gates {
     const { gate } = open;
     const denial = open.signed.find(({ payload }) => payload.verdict === 'deny')?.payload;
     if (denial !== undefined) {
-      return { answer: 'denied', gate, why: `${this.#name(denial.person)} denied it: ${denial.reason ?? ''}` };
+      return {
+        answer: 'denied',
+        gate,
+        why: `${this.#name(denial.person)} denied it: ${denial.reason ?? ''}`,
+      };
     }
-    if (inTime && approvals(open) >= gate.approval.count) return { answer: 'approved', gate, decisions: open.signed };
+    if (inTime && approvals(open) >= gate.approval.count)
+      return { answer: 'approved', gate, decisions: open.signed };
     if (open.superseded !== undefined) return { answer: 'superseded', gate, why: open.superseded };
     return { answer: 'expired', gate, why: `nobody who may decide did so before ${gate.expiresAt}` };
   }
 
   /** Updating the message must not hold back the containment that was just approved: it runs beside it. */
-  #close(open: OpenGate, answer: Answer, posting: Promise<MessageRef | undefined>, notice: GateNotice): Answer {
+  #close(
+    open: OpenGate,
+    answer: Answer,
+    posting: Promise<MessageRef | undefined>,
+    notice: GateNotice,
+  ): Answer {
     const update = async () => {
       const message = (await posting) ?? null;
       this.thread ??= message;
@@ -188,5 +203,7 @@ function approvals(open: OpenGate): number {
 }
 
 function decided(open: OpenGate): boolean {
-  return approvals(open) >= open.gate.approval.count || open.decisions.some(({ verdict }) => verdict === 'deny');
+  return (
+    approvals(open) >= open.gate.approval.count || open.decisions.some(({ verdict }) => verdict === 'deny')
+  );
 }

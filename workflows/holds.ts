@@ -1,4 +1,12 @@
-import { allHandlersFinished, condition, continueAsNew, defineQuery, defineUpdate, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  defineQuery,
+  defineUpdate,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { EvidenceRef } from '../domain/evidence.ts';
 import {
   acquireUpdate,
@@ -45,7 +53,8 @@ export async function holds(input: HoldsArguments): Promise<never> {
     const target = targets.get(request.target);
     if (target === undefined) return { last: false, base: null, others: [] };
     const others = target.holders.filter((holder) => !isSame(holder, request));
-    if (others.length === target.holders.length) return { last: false, base: target.base, others: names(others) };
+    if (others.length === target.holders.length)
+      return { last: false, base: target.base, others: names(others) };
     if (others.length > 0) {
       target.holders = others;
       return { last: false, base: target.base, others: names(others) };

@@ -53,14 +53,23 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
     defineUpdate<{ gate: string; decided: boolean }, [DecideArguments]>(decideUpdate),
     (signed) => state.gates.take(signed),
     {
-      validator: (signed) => refuseIf(decisionProblem(signed, input.incident, policy, state.gates.views(), Date.now())),
+      validator: (signed) =>
+        refuseIf(decisionProblem(signed, input.incident, policy, state.gates.views(), Date.now())),
     },
   );
   setHandler(
     defineUpdate<{ command: string }, [CommandArguments]>(commandUpdate),
     (signed) => {
       const { command, person, reason, via, at } = signed.payload;
-      recorder.note('command.taken', { command, person, reason, via, at, keyId: signed.keyId, signature: signed.signature });
+      recorder.note('command.taken', {
+        command,
+        person,
+        reason,
+        via,
+        at,
+        keyId: signed.keyId,
+        signature: signed.signature,
+      });
       if (command === 'takeover') {
         state.takenOver = true;
         state.stopMutations();
@@ -87,7 +96,7 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
         ),
     },
   );
-  setHandler(defineQuery<StatusResult>(statusQuery), (): IncidentView => ({
+  const view = (): IncidentView => ({
     incident: input.incident,
     ...(input.predecessor === undefined ? {} : { predecessor: input.predecessor }),
     title: input.title,
@@ -108,7 +117,8 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
     steps: state.steps.map(({ view }) => view),
     gates: state.gates.views(),
     ledger: { count: recorder.count, head: recorder.head },
-  }));
+  });
+  setHandler(defineQuery<StatusResult>(statusQuery), view);
 
   joined.open();
   let settled = false;
@@ -128,18 +138,25 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
 
   let releases = 0;
   for (;;) {
-    const due = state.held().reduce((first, { hold }) => Math.min(first, hold?.escalateAt ?? Infinity), Infinity);
+    const due = state
+      .held()
+      .reduce((first, { hold }) => Math.min(first, hold?.escalateAt ?? Infinity), Infinity);
     const woken = () =>
       commands.length > 0 || recorder.unstored > maxUnstored || (settled && state.held().length === 0);
     const inTime =
-      due === Infinity ? (await condition(woken), true) : await condition(woken, Math.max(1, due - Date.now()));
+      due === Infinity
+        ? (await condition(woken), true)
+        : await condition(woken, Math.max(1, due - Date.now()));
     if (failure !== undefined) throw failure;
     if (!inTime) {
       await remind(state);
       continue;
     }
     if (recorder.unstored > maxUnstored) {
-      await recorder.fixed('ledger.record', { incident: input.incident }, patience.own, { kind: 'ledger.flushed', data: {} });
+      await recorder.fixed('ledger.record', { incident: input.incident }, patience.own, {
+        kind: 'ledger.flushed',
+        data: {},
+      });
     }
     const command = commands.shift();
     if (command !== undefined) {
@@ -152,11 +169,22 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
         });
         state.releasing = false;
       } else if (command.command === 'takeover') {
-        await state.tell(`takeover/${command.nonce}`, `${command.person} has taken over`, ['Firebreak changes nothing until it is handed back.', command.reason], 'warning', policy.escalation);
+        await state.tell(
+          `takeover/${command.nonce}`,
+          `${command.person} has taken over`,
+          ['Firebreak changes nothing until it is handed back.', command.reason],
+          'warning',
+          policy.escalation,
+        );
       } else {
         await observe(state);
         state.takenOver = false;
-        await state.tell(`handback/${command.nonce}`, `${command.person} has handed back`, [command.reason], 'info');
+        await state.tell(
+          `handback/${command.nonce}`,
+          `${command.person} has handed back`,
+          [command.reason],
+          'info',
+        );
       }
       continue;
     }
@@ -170,13 +198,10 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
   await state.finishBackground();
   await condition(allHandlersFinished);
   joined.close();
-  const last = recorder.note('incident.closed', { outcome, steps: digest(state.steps.map(({ view }) => view)) });
-  await recorder.fixed(
-    'ledger.seal',
-    { incident: input.incident, head: last.hash, count: last.seq, outcome },
-    patience.own,
-    { kind: 'ledger.sealed', data: { head: last.hash, count: last.seq } },
-  );
+  await recorder.fixed('ledger.seal', { incident: input.incident, outcome, view: view() }, patience.own, {
+    kind: 'incident.closed',
+    data: { outcome, steps: digest(state.steps.map(({ view: step }) => step)) },
+  });
   finished = true;
   return outcome;
 }

@@ -53,7 +53,11 @@ export function wasCancelled(error: unknown): boolean {
 }
 
 /** Runs a notice: one that fails is noted in the ledger, and never stops an incident. */
-export async function attempt<T>(recorder: Recorder, what: string, run: () => Promise<T>): Promise<T | undefined> {
+export async function attempt<T>(
+  recorder: Recorder,
+  what: string,
+  run: () => Promise<T>,
+): Promise<T | undefined> {
   try {
     return await run();
   } catch (error) {

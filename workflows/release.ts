@@ -9,7 +9,12 @@ import type { IncidentState, StepRecord } from './state.ts';
  * A release: asked for by one person, approved by another, then restored newest first. Only the last holder of a target restores it. A step that
  * cannot be restored stays held.
  */
-export async function release(state: IncidentState, command: Command, round: number, drain: () => Promise<void>): Promise<void> {
+export async function release(
+  state: IncidentState,
+  command: Command,
+  round: number,
+  drain: () => Promise<void>,
+): Promise<void> {
   const steps = state.held().toReversed();
   const approval = state.policy.release;
   const gate: Gate = {
@@ -25,7 +30,10 @@ export async function release(state: IncidentState, command: Command, round: num
   const names = steps.map(({ plan, view }) => plan?.description.title ?? view.id);
   const answer = await state.ask(gate, {
     title: `Release: ${names.join(', ')}`,
-    ifApproved: ['The objects of the snapshot are put back exactly; the deny and the freeze are removed.', `Asked for because: ${command.reason}`],
+    ifApproved: [
+      'The objects of the snapshot are put back exactly; the deny and the freeze are removed.',
+      `Asked for because: ${command.reason}`,
+    ],
     ifDenied: ['The containment stands.'],
     changes: steps.map(({ plan, view }) => `restore what ${view.id} changed: ${plan?.undo.text ?? ''}`),
     changeCount: steps.length,
@@ -33,7 +41,12 @@ export async function release(state: IncidentState, command: Command, round: num
     undo: 'A release is not undone: a new containment is a new incident.',
   });
   if (answer.answer !== 'approved') {
-    await state.tell(`${gate.id}/${answer.answer}`, 'Not released', [answer.why, 'The containment stands.'], 'warning');
+    await state.tell(
+      `${gate.id}/${answer.answer}`,
+      'Not released',
+      [answer.why, 'The containment stands.'],
+      'warning',
+    );
     return;
   }
   await drain();
@@ -46,7 +59,12 @@ export async function release(state: IncidentState, command: Command, round: num
   for (const record of steps) await releaseStep(state, record, warrant, gate.id);
 }
 
-async function releaseStep(state: IncidentState, record: StepRecord, warrant: Warrant, gate: string): Promise<void> {
+async function releaseStep(
+  state: IncidentState,
+  record: StepRecord,
+  warrant: Warrant,
+  gate: string,
+): Promise<void> {
   const { recorder } = state;
   const { hold, mandate, signature, view } = record;
   if (hold === undefined || mandate === undefined || signature === undefined) return;
@@ -58,9 +76,17 @@ async function releaseStep(state: IncidentState, record: StepRecord, warrant: Wa
     delete record.hold;
     delete view.holdUntil;
     view.status = 'released';
-    view.why = `still held by ${others.join(', ')}: nothing was restored`;
+    view.why =
+      others.length > 0
+        ? `still held by ${others.join(', ')}: nothing was restored`
+        : 'nobody held it any more';
     recorder.note('hold.ended', { step: view.id, target: hold.request.target, others });
-    await state.tell(`${gate}/${view.id}/shared`, `Let go of ${view.id}, still contained`, [view.why], 'warning');
+    await state.tell(
+      `${gate}/${view.id}/shared`,
+      `Let go of ${view.id}, still contained`,
+      [view.why],
+      'warning',
+    );
     return;
   }
   try {
@@ -68,7 +94,10 @@ async function releaseStep(state: IncidentState, record: StepRecord, warrant: Wa
       `${signature.name}.undo`,
       { mandate, warrant },
       patience.verb(signature.timing, 'undo'),
-      { kind: 'step.undoing', data: { step: view.id, base: mandate.base.digest, authority: digest(mandate.authority) } },
+      {
+        kind: 'step.undoing',
+        data: { step: view.id, base: mandate.base.digest, authority: digest(mandate.authority) },
+      },
     );
     view.undone = undone;
     recorder.note('step.undone', {
@@ -104,7 +133,12 @@ async function releaseStep(state: IncidentState, record: StepRecord, warrant: Wa
   );
 }
 
-async function settle(state: IncidentState, record: StepRecord, restored: boolean, why: string): Promise<void> {
+async function settle(
+  state: IncidentState,
+  record: StepRecord,
+  restored: boolean,
+  why: string,
+): Promise<void> {
   const { hold, view } = record;
   if (hold === undefined) return;
   await state.recorder.fixed('holds.settle', { hold: hold.request, restored }, patience.own, {
@@ -123,12 +157,24 @@ export async function observe(state: IncidentState): Promise<void> {
     const found = await verify(state, record);
     const { id } = record.view;
     if ('type' in found) {
-      await state.tell(`${id}/unseen`, `Could not look at ${id}`, [found.message], 'danger', state.policy.escalation, true);
+      await state.tell(
+        `${id}/unseen`,
+        `Could not look at ${id}`,
+        [found.message],
+        'danger',
+        state.policy.escalation,
+        true,
+      );
     } else if (found.state === 'absent') {
       await state.endHold(record, 'it was released outside Firebreak');
       record.view.status = 'released';
       record.view.why = 'released by hand';
-      await state.tell(`${id}/released-outside`, `${id} was released by hand`, found.claims.map(({ detail }) => detail), 'warning');
+      await state.tell(
+        `${id}/released-outside`,
+        `${id} was released by hand`,
+        found.claims.map(({ detail }) => detail),
+        'warning',
+      );
     } else if (found.state === 'partial') {
       await state.tell(
         `${id}/partial`,

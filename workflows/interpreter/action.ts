@@ -1,4 +1,12 @@
-import type { ActionSignature, Applied, Authority, Mandate, Plan, TargetFacts, Verification } from '../../domain/action.ts';
+import type {
+  ActionSignature,
+  Applied,
+  Authority,
+  Mandate,
+  Plan,
+  TargetFacts,
+  Verification,
+} from '../../domain/action.ts';
 import type { Gate, Mode, Warrant } from '../../domain/decision.ts';
 import { effectiveMode, refusals } from '../../domain/guardrails.ts';
 import { digest, type JsonObject } from '../../domain/json.ts';
@@ -18,11 +26,16 @@ const maxRounds = 3;
  * Carries out one action: plan, guardrails, approval, hold, apply, verify. What it meets becomes the step's end; a containment that may stand,
  * even in part, is held.
  */
-export async function executeAction(state: IncidentState, step: ActionStep, progress: Progress): Promise<Event> {
+export async function executeAction(
+  state: IncidentState,
+  step: ActionStep,
+  progress: Progress,
+): Promise<Event> {
   const record = state.step(step.id);
   const { recorder } = state;
   const signature = state.input.playbook.actions[step.uses];
-  if (signature === undefined) return end(state, record, 'failed', `the playbook froze no action ${step.uses}`);
+  if (signature === undefined)
+    return end(state, record, 'failed', `the playbook froze no action ${step.uses}`);
   let input: JsonObject;
   try {
     const scope = scopeOf(state, progress);
@@ -45,10 +58,17 @@ export async function executeAction(state: IncidentState, step: ActionStep, prog
     why = outcome.again;
     recorder.note('step.again', { step: step.id, round, why });
   }
-  return fail(state, record, { type: failureTypes.beyondAuthority, message: `asked ${maxRounds} times: ${why}` });
+  return fail(state, record, {
+    type: failureTypes.beyondAuthority,
+    message: `asked ${maxRounds} times: ${why}`,
+  });
 }
 
 type Round = { again: string } | { again: undefined; event: Event };
+
+function finished(event: Event): Round {
+  return { again: undefined, event };
+}
 
 async function oneRound(
   state: IncidentState,
@@ -59,7 +79,6 @@ async function oneRound(
   round: number,
 ): Promise<Round> {
   const { recorder, policy } = state;
-  const finished = (event: Event): Round => ({ again: undefined, event });
 
   let plan: Plan;
   try {
@@ -88,7 +107,13 @@ async function oneRound(
   const refused = refusals(policy.guardrails, signature.effect, plan.facts);
   if (refused.length > 0) {
     const why = refused.map(({ code, message }) => `${code}: ${message}`).join('; ');
-    await state.tell(`${step.id}/refused`, `Refused: ${plan.description.title}`, [why], 'danger', policy.escalation);
+    await state.tell(
+      `${step.id}/refused`,
+      `Refused: ${plan.description.title}`,
+      [why],
+      'danger',
+      policy.escalation,
+    );
     return finished(end(state, record, 'refused', why));
   }
 
@@ -119,7 +144,6 @@ async function contain(
   round: number,
 ): Promise<Round> {
   const { recorder } = state;
-  const finished = (event: Event): Round => ({ again: undefined, event });
   const mandate: Mandate = {
     incident: recorder.incident,
     step: step.id,
@@ -136,21 +160,39 @@ async function contain(
       'holds.acquire',
       { hold, base: plan.snapshot, expiresAt },
       patience.own,
-      { kind: 'hold.acquiring', data: { step: step.id, target: hold.target, until: expiresAt, base: plan.snapshot.digest } },
+      {
+        kind: 'hold.acquiring',
+        data: { step: step.id, target: hold.target, until: expiresAt, base: plan.snapshot.digest },
+      },
     );
     mandate.base = acquired.base;
     record.hold = { request: hold, forMs, escalateAt: Date.parse(expiresAt) };
     record.view.holdUntil = expiresAt;
-    recorder.note('hold.acquired', { step: step.id, target: hold.target, first: acquired.first, base: acquired.base.digest });
+    recorder.note('hold.acquired', {
+      step: step.id,
+      target: hold.target,
+      first: acquired.first,
+      base: acquired.base.digest,
+    });
   }
 
   let applied: Applied;
   try {
     applied = await state.mutate(() =>
-      recorder.run<Applied>(`${step.uses}.apply`, { mandate, warrant }, patience.verb(signature.timing, 'apply'), {
-        kind: 'step.applying',
-        data: { step: step.id, action: step.uses, authority: digest(plan.authority), base: mandate.base.digest },
-      }),
+      recorder.run<Applied>(
+        `${step.uses}.apply`,
+        { mandate, warrant },
+        patience.verb(signature.timing, 'apply'),
+        {
+          kind: 'step.applying',
+          data: {
+            step: step.id,
+            action: step.uses,
+            authority: digest(plan.authority),
+            base: mandate.base.digest,
+          },
+        },
+      ),
     );
   } catch (error) {
     if (wasCancelled(error) && state.takenOver) {
@@ -170,7 +212,9 @@ async function contain(
   };
   recorder.note('step.applied', {
     step: step.id,
-    changes: applied.changes.slice(0, 200).map(({ verb, object, before, after }) => json({ verb, object, before, after })),
+    changes: applied.changes
+      .slice(0, 200)
+      .map(({ verb, object, before, after }) => json({ verb, object, before, after })),
     changeCount: applied.changes.length,
     already: applied.already,
     measures: applied.measures,
@@ -192,17 +236,31 @@ async function conclude(state: IncidentState, record: StepRecord, outputs: JsonO
   ];
   const status = record.hold === undefined ? 'done' : 'held';
   if (verification.verdict === 'failed') {
-    await state.tell(`${record.view.id}/unproven`, `Not proven: ${title}`, lines, 'danger', state.policy.escalation, status === 'held');
+    await state.tell(
+      `${record.view.id}/unproven`,
+      `Not proven: ${title}`,
+      lines,
+      'danger',
+      state.policy.escalation,
+      status === 'held',
+    );
     return end(state, record, 'failed', 'the verification failed', verification.verdict, outputs);
   }
-  state.tellLater(`${record.view.id}/done`, `${title}: ${verification.verdict}`, lines, 'good', status === 'held');
+  state.tellLater(
+    `${record.view.id}/done`,
+    `${title}: ${verification.verdict}`,
+    lines,
+    'good',
+    status === 'held',
+  );
   return end(state, record, status, undefined, verification.verdict, outputs);
 }
 
 /** The verdict on a step as the world is now, or why there is none. */
 export async function verify(state: IncidentState, record: StepRecord): Promise<Verification | Failure> {
   const { signature, mandate } = record;
-  if (signature === undefined || mandate === undefined) return { type: 'NotApplied', message: 'it was never applied' };
+  if (signature === undefined || mandate === undefined)
+    return { type: 'NotApplied', message: 'it was never applied' };
   try {
     const verification = await state.recorder.run<Verification>(
       `${signature.name}.verify`,
@@ -231,7 +289,12 @@ async function fail(state: IncidentState, record: StepRecord, failure: Failure):
   await state.tell(
     `${record.view.id}/failed`,
     `Failed: ${record.view.id} (${record.view.action})`,
-    [why, record.hold === undefined ? 'It left nothing in place.' : 'It may stand in part, and stays held until a person releases it.'],
+    [
+      why,
+      record.hold === undefined
+        ? 'It left nothing in place.'
+        : 'It may stand in part, and stays held until a person releases it.',
+    ],
     'danger',
     state.policy.escalation,
     record.hold !== undefined,
@@ -270,7 +333,13 @@ function end(
 }
 
 function modeOf(state: IncidentState, signature: ActionSignature, facts: TargetFacts[]): Mode {
-  return effectiveMode(state.policy.guardrails, state.input.mode, state.input.severity, signature.effect, facts);
+  return effectiveMode(
+    state.policy.guardrails,
+    state.input.mode,
+    state.input.severity,
+    signature.effect,
+    facts,
+  );
 }
 
 /** Reading needs nobody's leave, unless the playbook asks for it. */
@@ -322,4 +391,3 @@ function holdOf(state: IncidentState, step: string, authority: Authority): HoldR
 function json(value: object): JsonObject {
   return JSON.parse(JSON.stringify(value)) as JsonObject;
 }
-

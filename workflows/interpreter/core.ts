@@ -17,7 +17,13 @@ export type Progress = ReadonlyMap<string, StepState>;
 export type Command = { do: 'run'; step: Step } | { do: 'skip'; step: Step; why: string };
 
 /** What it is told. */
-export type Event = { step: string; status: StepStatus; why?: string; verdict?: string; outputs?: JsonObject };
+export type Event = {
+  step: string;
+  status: StepStatus;
+  why?: string;
+  verdict?: string;
+  outputs?: JsonObject;
+};
 
 const good: readonly StepStatus[] = ['done', 'held', 'released', 'skipped', 'simulated'];
 const bad: readonly StepStatus[] = ['failed', 'refused', 'denied'];
@@ -53,7 +59,9 @@ export function decide(playbook: Playbook, progress: Progress, stopped: string |
       continue;
     }
     const needs = step.needs.map((id) => ({ id, state: progress.get(id) }));
-    const blocker = needs.find(({ state }) => state === undefined || bad.includes(state.status) || isBlocked(state));
+    const blocker = needs.find(
+      ({ state }) => state === undefined || bad.includes(state.status) || isBlocked(state),
+    );
     if (blocker !== undefined) {
       commands.push({ do: 'skip', step, why: `${blockedBy}${blocker.id}` });
     } else if (needs.every(({ state }) => state !== undefined && good.includes(state.status))) {

@@ -1,0 +1,322 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { Client, Connection } from '@temporalio/client';
+import { NativeConnection, type Worker } from '@temporalio/worker';
+import type { Action } from '../../domain/action.ts';
+import type { Alert } from '../../domain/alert.ts';
+import {
+  gateDigest,
+  type Command,
+  type Decision,
+  type Gate,
+  type Mode,
+  type Opening,
+} from '../../domain/decision.ts';
+import type { IncidentView, Policy } from '../../domain/incident.ts';
+import { digest, sha256, type Digest, type JsonObject } from '../../domain/json.ts';
+import type { Signed } from '../../domain/signature.ts';
+import type { ActionStep, Playbook } from '../../language/run/playbook.ts';
+import { openState, type State } from '../../stores/index.ts';
+import { startTemporal, type Temporal } from '../../testbed/temporal.ts';
+import { bundleWorkflows, type WorkflowBundle } from '../../worker/bundle.ts';
+import type { Boundary } from '../../worker/verbs.ts';
+import { createWorker } from '../../worker/worker.ts';
+import {
+  commandUpdate,
+  decideUpdate,
+  incidentWorkflow,
+  incidentWorkflowId,
+  statusQuery,
+  type IncidentArguments,
+} from '../../workflows/contract.ts';
+
+export const people: Policy['people'] = [
+  { id: 'ada', name: 'Ada', groups: ['responders'] },
+  { id: 'ben', name: 'Ben', groups: ['responders'] },
+  { id: 'eve', name: 'Eve', groups: ['leads'] },
+  { id: 'zoe', name: 'Zoe', groups: [] },
+];
+
+/** A real Temporal, real stores and a worker in this process: all of an incident but the gateway and the world. */
+export class Engine {
+  readonly temporal: Temporal;
+  readonly dir: string;
+  readonly state: State;
+  readonly client: Client;
+  readonly taskQueue: string;
+  readonly #native: NativeConnection;
+  readonly #connection: Connection;
+  #worker: Worker | undefined;
+  #running: Promise<void> | undefined;
+  static #bundle: Promise<WorkflowBundle> | undefined;
+
+  private constructor(parts: {
+    temporal: Temporal;
+    dir: string;
+    state: State;
+    connection: Connection;
+    native: NativeConnection;
+  }) {
+    this.temporal = parts.temporal;
+    this.dir = parts.dir;
+    this.state = parts.state;
+    this.#connection = parts.connection;
+    this.#native = parts.native;
+    this.client = new Client({ connection: parts.connection });
+    this.taskQueue = `test-${randomBytes(4).toString('hex')}`;
+  }
+
+  static async start(): Promise<Engine> {
+    const temporal = await startTemporal();
+    const dir = await mkdtemp(join(tmpdir(), 'firebreak-engine-'));
+    const state = await openState(dir, {
+      maxTotalBytes: 1e9,
+      maxArtefactBytes: 1e8,
+      maxRefusalsPerMinute: 1000,
+    });
+    const connection = await Connection.connect({ address: temporal.address });
+    const native = await NativeConnection.connect({ address: temporal.address });
+    return new Engine({ temporal, dir, state, connection, native });
+  }
+
+  bundle(): Promise<WorkflowBundle> {
+    return (Engine.#bundle ??= bundleWorkflows());
+  }
+
+  async work(actions: readonly Action[], atBoundary?: (at: Boundary) => Promise<void>): Promise<void> {
+    this.#worker = await createWorker({
+      connection: this.#native,
+      client: this.client,
+      namespace: 'default',
+      taskQueue: this.taskQueue,
+      bundle: await this.bundle(),
+      actions,
+      state: this.state,
+      slack: { client: null },
+      directory: { groupsOf: (id) => people.find((person) => person.id === id)?.groups },
+      escalation: ['leads'],
+      ...(atBoundary === undefined ? {} : { atBoundary }),
+    });
+    this.#running = this.#worker.run();
+  }
+
+  async rest(): Promise<void> {
+    this.#worker?.shutdown();
+    await this.#running;
+    this.#worker = undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.rest();
+    await this.state.accessLog.close();
+    await this.#connection.close();
+    await this.#native.close();
+    await this.temporal.stop();
+    await rm(this.dir, { recursive: true, force: true });
+  }
+
+  policy(over: Partial<Policy> = {}): Policy {
+    const approval = { from: ['responders'], count: 1, withinMs: 60_000, otherwise: 'escalate' as const };
+    return {
+      people,
+      gatewayKeys: [this.state.gatewaySigner.publicKey],
+      guardrails: { protectedNamespaces: ['payments'], maxNamespaces: 1, maxPods: 100, automatic: [] },
+      approval,
+      release: approval,
+      escalation: ['leads'],
+      channel: '',
+      holdMs: 3_600_000,
+      ...over,
+    };
+  }
+
+  async open(options: {
+    actions: readonly Action[];
+    steps?: Partial<ActionStep>[];
+    mode?: Mode;
+    namespace?: string;
+    policy?: Partial<Policy>;
+    requester?: string;
+    unsigned?: boolean;
+    key?: string;
+  }): Promise<OpenIncident> {
+    const { actions, mode = 'approve', namespace = 'shop', requester = 'falco' } = options;
+    const key = sha256(options.key ?? randomBytes(8).toString('hex'));
+    const workflowId = incidentWorkflowId(key);
+    const incident = `inc-${workflowId.slice('incident/'.length)}-abcdef`;
+    const playbook: Playbook = {
+      schema: 'firebreak/playbook/v1',
+      id: 'T-1',
+      name: 'Test',
+      version: 1,
+      description: '',
+      inputs: {},
+      steps: (options.steps ?? [{}]).map((step, index) => ({
+        kind: 'action',
+        id: `s${index + 1}`,
+        uses: actions[0]?.name ?? '',
+        with: { literal: { cluster: 'c1', namespace } },
+        needs: index === 0 ? [] : [`s${index}`],
+        undo: 'never',
+        ...step,
+      })),
+      actions: Object.fromEntries(
+        actions.map(({ name, effect, timing, hold }) => [
+          name,
+          { name, effect, timing, holds: hold !== undefined, input: {}, outputs: {} },
+        ]),
+      ),
+    };
+    const inputs: JsonObject = {};
+    const opening: Opening = {
+      type: 'firebreak/opening/v1',
+      incident,
+      playbook: digest(playbook),
+      inputs: digest(inputs),
+      mode,
+      requester,
+      at: new Date().toISOString(),
+    };
+    const signed: Signed<Opening> =
+      options.unsigned === true
+        ? {
+            payload: opening,
+            keyId: this.state.gatewaySigner.publicKey.id,
+            signature: Buffer.alloc(64).toString('base64'),
+          }
+        : await this.state.gatewaySigner.sign(opening);
+    const input: IncidentArguments = {
+      incident,
+      key,
+      title: `Test in ${namespace}`,
+      severity: 'critical',
+      mode,
+      alert: alertFor(namespace, requester),
+      playbook,
+      playbookDigest: digest(playbook),
+      inputs,
+      policy: this.policy(options.policy),
+      opening: signed,
+      requester,
+    };
+    const handle = await this.client.workflow.start(incidentWorkflow, {
+      workflowId,
+      taskQueue: this.taskQueue,
+      args: [input],
+      memo: { incident },
+    });
+    return new OpenIncident(this, incident, workflowId, handle);
+  }
+}
+
+type Handle = Awaited<ReturnType<Client['workflow']['start']>>;
+
+export class OpenIncident {
+  readonly engine: Engine;
+  readonly incident: string;
+  readonly workflowId: string;
+  readonly handle: Handle;
+
+  constructor(engine: Engine, incident: string, workflowId: string, handle: Handle) {
+    this.engine = engine;
+    this.incident = incident;
+    this.workflowId = workflowId;
+    this.handle = handle;
+  }
+
+  view(): Promise<IncidentView> {
+    return this.handle.query<IncidentView>(statusQuery);
+  }
+
+  /** Polls until `test` holds. @throws with the last view when it does not within 20 s */
+  async until(test: (view: IncidentView) => boolean): Promise<IncidentView> {
+    const end = Date.now() + 20_000;
+    for (;;) {
+      const view = await this.view();
+      if (test(view)) return view;
+      if (Date.now() > end) throw new Error(`never came: ${JSON.stringify(view, undefined, 1)}`);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  }
+
+  async gate(id?: string): Promise<{ gate: Gate; digest: Digest }> {
+    const view = await this.until(({ gates }) =>
+      gates.some(({ gate }) => id === undefined || gate.id === id),
+    );
+    const found = view.gates.find(({ gate }) => id === undefined || gate.id === id);
+    if (found === undefined) throw new Error('no gate');
+    return found;
+  }
+
+  async decide(person: string, over: Partial<Decision> & { sign?: boolean } = {}): Promise<unknown> {
+    const { gate } = await this.gate(over.gate);
+    const { sign = true, ...rest } = over;
+    const decision: Decision = {
+      type: 'firebreak/decision/v1',
+      incident: this.incident,
+      gate: gate.id,
+      digest: gateDigest(gate),
+      verdict: 'approve',
+      person,
+      via: 'api',
+      at: new Date().toISOString(),
+      ...rest,
+    };
+    const { gatewaySigner } = this.engine.state;
+    const signed = sign
+      ? await gatewaySigner.sign(decision)
+      : {
+          payload: decision,
+          keyId: gatewaySigner.publicKey.id,
+          signature: Buffer.alloc(64).toString('base64'),
+        };
+    return this.handle.executeUpdate(decideUpdate, {
+      args: [signed],
+      updateId: randomBytes(8).toString('hex'),
+    });
+  }
+
+  async command(person: string, command: Command['command'], reason = 'because'): Promise<unknown> {
+    const nonce = randomBytes(8).toString('hex');
+    const signed = await this.engine.state.gatewaySigner.sign<Command>({
+      type: 'firebreak/command/v1',
+      incident: this.incident,
+      command,
+      person,
+      reason,
+      via: 'api',
+      at: new Date().toISOString(),
+      nonce,
+    });
+    return this.handle.executeUpdate(commandUpdate, { args: [signed], updateId: nonce });
+  }
+
+  /** Asked for by `ada`, approved by `ben`. */
+  async release(): Promise<void> {
+    await this.command('ada', 'release');
+    await this.decide('ben', { gate: 'release' });
+  }
+}
+
+export function alertFor(namespace: string, owner = 'falco', id = 'a1'): Alert {
+  const at = new Date().toISOString();
+  return {
+    source: 'falco',
+    id,
+    rule: 'Terminal shell in container',
+    severity: 'critical',
+    summary: 'a shell',
+    cluster: 'c1',
+    namespace,
+    pod: 'web-1',
+    container: 'web',
+    image: 'nginx',
+    fields: {},
+    detectedAt: at,
+    receivedAt: at,
+    owner,
+    raw: { digest: sha256('{}'), size: 2, mediaType: 'application/json' },
+  };
+}

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { worst, type Action, type Authority, type Claim } from '../../domain/action.ts';
+import { canonical } from '../../domain/json.ts';
+
+type Input = { cluster: string; namespace: string };
+
+/** A world of one switch a namespace, for tests of what is around an action. `writes` counts what was really changed. */
+export class Switchboard {
+  readonly on = new Set<string>();
+  readonly gone = new Set<string>();
+  writes = 0;
+  /** Thrown by the next applies, one each. */
+  readonly failures: Error[] = [];
+  verdict: Claim['verdict'] = 'verified';
+  supports: string[] = [];
+  environment = 'production';
+
+  action(name = 'test.switch', holds = true): Action {
+    const authorityOf = ({ cluster, namespace }: Input): Authority => ({
+      action: name,
+      targets: [{ kind: 'Namespace', cluster, name: namespace, uid: `uid-${namespace}` }],
+      rule: 'turn the switch on',
+      caps: { switches: 1 },
+      undo: 'restore',
+    });
+    const action: Action<Input> = {
+      name,
+      title: 'Turn a switch on',
+      summary: 'For tests.',
+      effect: holds ? 'contain' : 'read',
+      input: z.strictObject({ cluster: z.string(), namespace: z.string() }),
+      outputs: { type: 'object' },
+      permissions: [],
+      notCovered: [],
+      timing: {
+        planMs: 5_000,
+        applyMs: 10_000,
+        verifyMs: 5_000,
+        undoMs: 10_000,
+        heartbeatMs: 1_500,
+        attempts: 3,
+      },
+      ...(holds ? { hold: (authority: Authority) => authority.targets.map(({ uid }) => uid).join() } : {}),
+      plan: async (context, { input }) => {
+        const snapshot = await context.evidence.put(
+          canonical({ on: this.on.has(input.namespace) }),
+          'application/json',
+        );
+        return {
+          action: name,
+          authority: authorityOf(input),
+          facts: [{ ...input, supports: this.supports, pods: 1, environment: this.environment }],
+          changes: [],
+          changeCount: 1,
+          notCovered: [{ code: 'other-switches', text: 'Other switches stay as they are.' }],
+          undo: { kind: 'restore', text: 'the switch is put back' },
+          description: {
+            title: `Switch ${input.namespace}`,
+            ifApproved: ['it is on'],
+            ifDenied: ['it stays off'],
+          },
+          snapshot,
+          full: snapshot,
+        };
+      },
+      apply: async (context, { input }) => {
+        const failure = this.failures.shift();
+        if (failure !== undefined) throw failure;
+        const already = this.on.has(input.namespace);
+        if (!already && holds) {
+          await context.beforeWrite('switch');
+          this.on.add(input.namespace);
+          this.writes += 1;
+          await context.checkpoint('switched');
+        }
+        return {
+          changes: [],
+          already: already ? 1 : 0,
+          measures: { ms: 1 },
+          outputs: { done: true },
+          artefacts: [],
+          unavailable: [],
+        };
+      },
+      verify: async (_context, { input }) => {
+        const on = this.on.has(input.namespace) && !this.gone.has(input.namespace);
+        const claims: Claim[] = [
+          { claim: 'the switch is on', verdict: on || !holds ? this.verdict : 'failed', detail: String(on) },
+        ];
+        return { state: on || !holds ? 'in-place' : 'absent', verdict: worst(claims), claims };
+      },
+      undo: async (context, { input, base }) => {
+        const { on } = JSON.parse(Buffer.from(await context.evidence.get(base)).toString()) as {
+          on: boolean;
+        };
+        await context.beforeWrite('switch-back');
+        if (!on && this.on.delete(input.namespace)) this.writes += 1;
+        await context.checkpoint('switched-back');
+        return {
+          changes: [],
+          already: 0,
+          conflicts: [],
+          notRestored: [],
+          claims: [{ claim: 'as before', verdict: 'verified', detail: '' }],
+        };
+      },
+    };
+    return action as unknown as Action;
+  }
+}

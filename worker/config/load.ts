@@ -1,0 +1,177 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { placeIn, readDocument } from '../../language/compile/document.ts';
+import { milliseconds } from '../../language/compile/duration.ts';
+import { fieldOf, suggest } from '../../language/compile/problem.ts';
+import { FirebreakError } from '../../domain/errors.ts';
+import type { Approval } from '../../domain/person.ts';
+import { configurationSchema, type ConfigurationFile, type SecretReference } from './schema.ts';
+
+/** The configuration, checked, with absolute paths and milliseconds. Secrets are still references: `readSecret` reads them when they are needed. */
+export type Configuration = Omit<ConfigurationFile, 'approvals' | 'hold'> & {
+  file: string;
+  approvals: { default: Approval; release: Approval; escalation: string[] };
+  holdMs: number;
+};
+
+export interface ConfigurationProblem {
+  file: string;
+  line: number;
+  column: number;
+  field: string;
+  message: string;
+}
+
+/** Everything that is wrong with a configuration file. */
+export class ConfigurationError extends FirebreakError {
+  readonly problems: readonly ConfigurationProblem[];
+
+  constructor(code: string, problems: readonly ConfigurationProblem[]) {
+    const lines = problems.map(
+      ({ file, line, column, field, message }) =>
+        `${file}:${line}:${column}: ${field === '' ? '' : `${field}: `}${message}`,
+    );
+    super(code, lines.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads `firebreak.yaml`.
+ * @throws ConfigurationError FB6001 (cannot be read), FB6002 (not plain YAML), FB6003 (wrong fields, all of them listed)
+ */
+export async function loadConfiguration(path: string): Promise<Configuration> {
+  const file = resolve(path);
+  const problem = (message: string): ConfigurationProblem => ({
+    file: path,
+    line: 1,
+    column: 1,
+    field: '',
+    message,
+  });
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ConfigurationError('FB6001', [
+      problem(
+        `cannot be read (${code ?? 'unknown error'}): name the file with --config, or copy examples/firebreak.yaml`,
+      ),
+    ]);
+  }
+  const place = placeIn(text);
+  const reading = readDocument(text);
+  if ('findings' in reading) {
+    throw new ConfigurationError(
+      'FB6002',
+      reading.findings.map(({ offset, message, fix }) => ({
+        file: path,
+        ...place(offset ?? 0),
+        field: '',
+        message: `${message}; ${fix}`,
+      })),
+    );
+  }
+  const { source } = reading;
+  const parsed = configurationSchema.safeParse(source.value);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.flatMap((issue): ConfigurationProblem[] => {
+      const at = issue.path.filter((part) => typeof part !== 'symbol');
+      if (issue.code === 'unrecognized_keys') {
+        return issue.keys.map((key) => ({
+          file: path,
+          ...place(source.offsetOf([...at, key], true)),
+          field: fieldOf([...at, key]),
+          message: `unknown key; ${suggest(key, knownKeys(at))}`,
+        }));
+      }
+      return [{ file: path, ...place(source.offsetOf(at)), field: fieldOf(at), message: issue.message }];
+    });
+    throw new ConfigurationError('FB6003', problems);
+  }
+  return resolved(file, parsed.data);
+}
+
+function resolved(file: string, read: ConfigurationFile): Configuration {
+  const here = (path: string) => resolve(dirname(file), path);
+  const { approvals, hold, ...rest } = read;
+  const secret = (reference: SecretReference): SecretReference =>
+    'file' in reference ? { file: here(reference.file) } : reference;
+  const approval = (from: ConfigurationFile['approvals']['default']): Approval => ({
+    from: from.from,
+    count: from.count,
+    withinMs: duration(from.within),
+    otherwise: from.otherwise,
+  });
+  return {
+    ...rest,
+    file,
+    state: here(rest.state),
+    routes: here(rest.routes),
+    playbooks: here(rest.playbooks),
+    clusters: rest.clusters.map((cluster) => ({ ...cluster, kubeconfig: here(cluster.kubeconfig) })),
+    ...(rest.slack === undefined
+      ? {}
+      : {
+          slack: {
+            ...rest.slack,
+            signingSecret: secret(rest.slack.signingSecret),
+            botToken: secret(rest.slack.botToken),
+            ...(rest.slack.socketMode === undefined
+              ? {}
+              : { socketMode: { appToken: secret(rest.slack.socketMode.appToken) } }),
+          },
+        }),
+    approvals: {
+      default: approval(approvals.default),
+      release: approval(approvals.release),
+      escalation: approvals.escalation,
+    },
+    holdMs: duration(hold),
+  };
+}
+
+function duration(text: string): number {
+  const value = milliseconds(text);
+  if (value === undefined) throw new RangeError(`not a duration: ${text}`);
+  return value;
+}
+
+/** Keys that could have been meant at a place of the file; the top level's elsewhere. */
+function knownKeys(path: readonly (string | number)[]): string[] {
+  const top = path[0];
+  const shape = configurationSchema.shape;
+  if (top === undefined || typeof top !== 'string' || !(top in shape)) return Object.keys(shape);
+  let schema: unknown = shape[top as keyof typeof shape];
+  for (let depth = 0; depth < 8; depth += 1) {
+    const { def } = schema as { def?: { innerType?: unknown; element?: unknown; shape?: object } };
+    if (def?.shape !== undefined) return Object.keys(def.shape);
+    schema = def?.innerType ?? def?.element;
+    if (schema === undefined) return [];
+  }
+  return [];
+}
+
+/**
+ * Reads a secret where the configuration says it is.
+ * @throws FirebreakError FB6004 when it is not there; the message never holds it
+ */
+export async function readSecret(field: string, reference: SecretReference): Promise<string> {
+  if ('env' in reference) {
+    const value = process.env[reference.env];
+    if (value !== undefined && value !== '') return value;
+    throw new FirebreakError('FB6004', `${field}: set the environment variable ${reference.env}`);
+  }
+  try {
+    const value = (await readFile(reference.file, 'utf8')).trim();
+    if (value !== '') return value;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new FirebreakError(
+      'FB6004',
+      `${field}: ${reference.file} cannot be read (${code ?? 'unknown error'})`,
+    );
+  }
+  throw new FirebreakError('FB6004', `${field}: ${reference.file} is empty`);
+}

@@ -1,0 +1,67 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ActionSignature } from '../domain/action.ts';
+import { FirebreakError } from '../domain/errors.ts';
+import { compilePlaybook } from '../language/compile/compile.ts';
+import type { Problem } from '../language/compile/problem.ts';
+import type { CompiledPlaybook } from '../language/run/playbook.ts';
+
+export interface LoadedPlaybooks {
+  /** By id. */
+  playbooks: Map<string, CompiledPlaybook>;
+  problems: Problem[];
+  warnings: Problem[];
+}
+
+/**
+ * Compiles `<dir>/<folder>/playbook.yaml` of every folder, in the order of their names.
+ * @throws FirebreakError FB6005 when the directory cannot be read
+ */
+export async function loadPlaybooks(
+  dir: string,
+  signatures: readonly ActionSignature[],
+): Promise<LoadedPlaybooks> {
+  const loaded: LoadedPlaybooks = { playbooks: new Map(), problems: [], warnings: [] };
+  for (const file of await playbookFiles(dir)) {
+    const compiled = compilePlaybook({ file, text: await readFile(file, 'utf8') }, signatures);
+    if ('problems' in compiled) {
+      loaded.problems.push(...compiled.problems);
+      continue;
+    }
+    loaded.warnings.push(...compiled.warnings);
+    const { id } = compiled.ok.playbook;
+    const twin = loaded.playbooks.get(id);
+    if (twin === undefined) loaded.playbooks.set(id, compiled.ok);
+    else loaded.problems.push(duplicate(file, id, twin.file));
+  }
+  return loaded;
+}
+
+/** The playbook files below a directory. @throws FirebreakError FB6005 */
+export async function playbookFiles(dir: string): Promise<string[]> {
+  try {
+    const folders = (await readdir(dir, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+    const files: string[] = [];
+    for (const { name } of folders.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      const inside = await readdir(join(dir, name));
+      if (inside.includes('playbook.yaml')) files.push(join(dir, name, 'playbook.yaml'));
+    }
+    return files;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new FirebreakError('FB6005', `playbooks: ${dir} cannot be read (${code ?? 'unknown error'})`);
+  }
+}
+
+function duplicate(file: string, id: string, other: string): Problem {
+  return {
+    code: 'FB2099',
+    severity: 'error',
+    file,
+    line: 1,
+    column: 1,
+    field: 'id',
+    message: `the id ${id} is that of ${other} as well`,
+    fix: 'give each playbook an id of its own',
+  };
+}
