@@ -60,7 +60,7 @@ export const findingTitles = {
   FB5704: 'an artefact that the ledger refers to is not in the chain of custody',
   FB5705: 'an artefact is in no chain of custody',
   FB5801: 'a line of the access log is malformed',
-  FB5802: "a line of the access log has a hash that is not its own",
+  FB5802: 'a line of the access log has a hash that is not its own',
   FB5803: 'a line of the access log does not follow the one before',
   FB5901: 'the playbook is not the one the incident ran',
 } as const;
@@ -114,4 +114,13 @@ export function quote(value: unknown, limit = 300): string {
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
   return text.length <= limit ? text : `${text.slice(0, limit)}…`;
+}
+
+/** Two long texts as a person can compare them: both from a little before the first difference. */
+export function difference(expected: string, found: string): { expected: string; found: string } {
+  let at = 0;
+  while (at < expected.length && expected[at] === found[at]) at++;
+  const from = Math.max(0, at - 60);
+  const part = (text: string) => `${from > 0 ? '…' : ''}${text.slice(from, from + 200)}`;
+  return { expected: part(expected), found: part(found) };
 }

@@ -71,7 +71,8 @@ export function payloadsOf(value: Json | undefined): Json[] {
 
 function payloadOf(value: Json): Json {
   const { metadata, data } = object(value);
-  if (Buffer.from(text(object(metadata)['encoding']), 'base64').toString('latin1') !== 'json/plain') return null;
+  if (Buffer.from(text(object(metadata)['encoding']), 'base64').toString('latin1') !== 'json/plain')
+    return null;
   try {
     return JSON.parse(Buffer.from(text(data), 'base64').toString('utf8')) as Json;
   } catch {

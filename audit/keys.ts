@@ -8,7 +8,12 @@ import { keyId, type PublicKey } from '../domain/signature.ts';
  */
 export function parsePublicKey(text: string): PublicKey {
   const problem = (why: string, cause?: unknown) =>
-    new FirebreakError('FB5002', `the public key is not usable: ${why}; give an Ed25519 public key as PEM`, {}, cause);
+    new FirebreakError(
+      'FB5002',
+      `the public key is not usable: ${why}; give an Ed25519 public key as PEM`,
+      {},
+      cause,
+    );
   if (text.includes('PRIVATE KEY')) throw problem('it is a private key, which no auditor should have');
   let raw: Buffer;
   try {

@@ -14,9 +14,12 @@ export function parseCanonical(text: string): Json {
   try {
     again = canonical(value);
   } catch (error) {
-    throw new SyntaxError(`has no canonical form: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
+    throw new SyntaxError(
+      `has no canonical form: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
   if (again !== text) {
     let at = 0;

@@ -92,7 +92,12 @@ export interface ManifestSeal {
   at: string;
 }
 export const signedManifestShape = signed(
-  z.strictObject({ type: z.literal('firebreak/manifest/v1'), incident: z.string(), manifest: digest, at: utc }),
+  z.strictObject({
+    type: z.literal('firebreak/manifest/v1'),
+    incident: z.string(),
+    manifest: digest,
+    at: utc,
+  }),
 );
 
 export const signedSealShape = signed(
@@ -122,7 +127,9 @@ export const signedHistorySealShape = signed(
   }),
 );
 
-const data = z.custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value));
+const data = z.custom<JsonObject>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+);
 
 export const entryShape = z.strictObject({
   v: z.literal(1),

@@ -45,7 +45,12 @@ export function linesOf(files: Files, name: string, findings: Findings): (Json |
   if (text === undefined || text === '') return [];
   const lines = text.split('\n');
   if (lines.pop() !== '') {
-    findings.add('FB5107', name, `line ${lines.length + 1}`, `${name} does not end with a line feed: its last line is cut off`);
+    findings.add(
+      'FB5107',
+      name,
+      `line ${lines.length + 1}`,
+      `${name} does not end with a line feed: its last line is cut off`,
+    );
   }
   return lines.map((line, index) => parseText(line, name, `line ${index + 1}`, findings));
 }
@@ -62,7 +67,8 @@ export function checked<S extends z.ZodType>(
   const result = shape.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
-  const field = issue === undefined || issue.path.length === 0 ? 'the whole value' : quote(issue.path.join('.'), 80);
+  const field =
+    issue === undefined || issue.path.length === 0 ? 'the whole value' : quote(issue.path.join('.'), 80);
   findings.add(code, name, at, `${field}: ${quote(issue?.message ?? 'not as expected', 200)}`);
   return undefined;
 }
@@ -71,7 +77,12 @@ function parseText(text: string, name: string, at: string, findings: Findings): 
   try {
     return parseCanonical(text);
   } catch (error) {
-    findings.add('FB5107', name, at, `not canonical JSON: ${quote(error instanceof Error ? error.message : String(error))}`);
+    findings.add(
+      'FB5107',
+      name,
+      at,
+      `not canonical JSON: ${quote(error instanceof Error ? error.message : String(error))}`,
+    );
     return undefined;
   }
 }

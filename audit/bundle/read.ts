@@ -30,7 +30,8 @@ export async function readBundle(dir: string, findings: Findings): Promise<Files
 
   const take = async (name: string): Promise<void> => {
     if (++seen > limits.files) {
-      if (seen === limits.files + 1) findings.add('FB5106', name, '', `more than ${limits.files} files; the rest is not read`);
+      if (seen === limits.files + 1)
+        findings.add('FB5106', name, '', `more than ${limits.files} files; the rest is not read`);
       return;
     }
     const file = await readOne(dir, name, limits.totalBytes - total, findings);
@@ -67,7 +68,12 @@ async function list(dir: string, under: string): Promise<string[]> {
   }
 }
 
-async function readOne(dir: string, name: string, room: number, findings: Findings): Promise<ReadFile | undefined> {
+async function readOne(
+  dir: string,
+  name: string,
+  room: number,
+  findings: Findings,
+): Promise<ReadFile | undefined> {
   const path = join(dir, name);
   let handle: FileHandle | undefined;
   try {

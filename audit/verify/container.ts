@@ -28,7 +28,14 @@ export function checkContainer(files: Files, trusted: PublicKey, findings: Findi
 function checkManifestSignature(files: Files, trusted: PublicKey, findings: Findings): void {
   const signed = shapeOf(files, names.manifestSignature, signedManifestShape, findings);
   if (signed === undefined) return;
-  checkSignature(signed, 'firebreak/manifest/v1', trusted, ['FB5201', 'FB5202'], names.manifestSignature, findings);
+  checkSignature(
+    signed,
+    'firebreak/manifest/v1',
+    trusted,
+    ['FB5201', 'FB5202'],
+    names.manifestSignature,
+    findings,
+  );
   const seal: ManifestSeal = signed.payload;
   const manifest = files.get(names.manifest);
   if (manifest !== undefined && manifest.digest !== seal.manifest) {
@@ -83,7 +90,8 @@ function checkPresent(files: Files, manifest: Manifest | undefined, findings: Fi
   }
   if (manifest !== undefined) {
     for (const name of files.keys()) {
-      if (!listed.has(name)) findings.add('FB5102', quote(name, 120), '', 'the manifest does not list this file');
+      if (!listed.has(name))
+        findings.add('FB5102', quote(name, 120), '', 'the manifest does not list this file');
     }
   }
   for (const name of required) {

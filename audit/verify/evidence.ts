@@ -14,7 +14,9 @@ export function checkEvidence(
 ): number {
   const value = jsonOf(files, names.evidence, findings);
   const records =
-    value === undefined ? undefined : checked(value, evidenceIndexShape, 'FB5703', names.evidence, '', findings);
+    value === undefined
+      ? undefined
+      : checked(value, evidenceIndexShape, 'FB5703', names.evidence, '', findings);
   const indexed = new Set<Digest>();
   records?.forEach((record, index) => {
     const at = `record ${index + 1}`;
@@ -28,7 +30,12 @@ export function checkEvidence(
     const name = artefactName(record.ref.digest);
     const file = files.get(name);
     if (file === undefined) {
-      findings.add('FB5701', name, '', `${quote(record.name, 200)} is in the chain of custody, but not in the bundle`);
+      findings.add(
+        'FB5701',
+        name,
+        '',
+        `${quote(record.name, 200)} is in the chain of custody, but not in the bundle`,
+      );
     } else if (file.size !== record.ref.size) {
       findings.add('FB5702', name, '', `${quote(record.name, 200)} has another size`, {
         expected: record.ref.size,
@@ -57,7 +64,12 @@ export function checkEvidence(
     for (const entry of entries) {
       for (const digest of new Set(references(entry.data))) {
         if (indexed.has(digest)) continue;
-        findings.add('FB5704', names.evidence, `entry ${entry.seq}`, `the ledger refers to ${digest}, of which there is no record`);
+        findings.add(
+          'FB5704',
+          names.evidence,
+          `entry ${entry.seq}`,
+          `the ledger refers to ${digest}, of which there is no record`,
+        );
       }
     }
   }

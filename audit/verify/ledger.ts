@@ -35,7 +35,10 @@ export function checkLedger(
       return;
     }
     if (incident !== undefined && entry.incident !== incident) {
-      findings.add('FB5109', file, at, 'the entry is of another incident', { expected: incident, found: entry.incident });
+      findings.add('FB5109', file, at, 'the entry is of another incident', {
+        expected: incident,
+        found: entry.incident,
+      });
     }
     if (entry.seq !== index + 1) {
       findings.add('FB5304', file, at, 'the entry does not carry its own number', {
@@ -59,20 +62,27 @@ export function checkLedger(
     prev = entry.hash;
     entries.push(entry);
   });
-  if (seal !== undefined && files.has(file)) {
-    if (lines.length !== seal.count) {
-      findings.add('FB5306', file, '', lines.length < seal.count ? 'the tail of the ledger is missing' : 'entries follow the sealed ones', {
-        expected: seal.count,
-        found: lines.length,
-      });
-    }
-    const head = entries.at(-1)?.hash ?? null;
-    if (head !== seal.head) {
-      findings.add('FB5307', file, `entry ${lines.length}`, 'the last entry is not the sealed head', {
-        expected: seal.head,
-        found: head,
-      });
-    }
-  }
+  if (seal !== undefined && files.has(file)) checkEnd(lines.length, entries, seal, findings);
   return entries;
+}
+
+/** The length and the end of the chain against the seal. */
+function checkEnd(lines: number, entries: readonly LedgerEntry[], seal: Seal, findings: Findings): void {
+  const file = names.ledger;
+  if (lines !== seal.count) {
+    findings.add(
+      'FB5306',
+      file,
+      '',
+      lines < seal.count ? 'the tail of the ledger is missing' : 'entries follow the sealed ones',
+      { expected: seal.count, found: lines },
+    );
+  }
+  const head = entries.at(-1)?.hash;
+  if (head !== seal.head) {
+    findings.add('FB5307', file, `entry ${lines}`, 'the last entry is not the sealed head', {
+      expected: seal.head,
+      found: head ?? null,
+    });
+  }
 }

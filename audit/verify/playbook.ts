@@ -10,6 +10,9 @@ export function checkPlaybook(files: Files, expected: Digest | undefined, findin
   if (playbook === undefined || expected === undefined) return;
   const found = digest(playbook);
   if (found !== expected) {
-    findings.add('FB5901', names.playbook, '', 'this is not the playbook that the incident ran', { expected, found });
+    findings.add('FB5901', names.playbook, '', 'this is not the playbook that the incident ran', {
+      expected,
+      found,
+    });
   }
 }

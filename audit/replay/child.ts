@@ -1,0 +1,34 @@
+/** Entry of the replaying process: takes one ReplayRequest over IPC, answers one ReplayAnswer, and ends. */
+import { DeterminismViolationError } from '@temporalio/workflow';
+import { DefaultLogger, Runtime, Worker, type InjectedSinks } from '@temporalio/worker';
+import type { LedgerEntry } from '../../domain/ledger.ts';
+import type { CaptureSinks } from './interceptor.ts';
+import type { CapturedActivity, ReplayAnswer, ReplayRequest } from './messages.ts';
+
+async function replay({ codePath, workflowId, history }: ReplayRequest): Promise<ReplayAnswer> {
+  // What a hostile history makes the SDK say is in the answer; a log of it would be noise.
+  Runtime.install({ logger: new DefaultLogger('ERROR', () => undefined) });
+  const activities: CapturedActivity[] = [];
+  const sinks: InjectedSinks<CaptureSinks> = {
+    capture: {
+      activity: {
+        fn(_info, id, type, entries) {
+          activities.push({ id, type, entries: entries as unknown as LedgerEntry[] });
+        },
+        callDuringReplay: true,
+      },
+    },
+  };
+  try {
+    await Worker.runReplayHistory({ workflowBundle: { codePath }, sinks }, JSON.parse(history), workflowId);
+    return { activities };
+  } catch (error) {
+    const kind = error instanceof DeterminismViolationError ? 'determinism' : 'replay';
+    const message = error instanceof Error ? error.message : String(error);
+    return { activities, failure: { kind, message: message.slice(0, 2_000) } };
+  }
+}
+
+process.once('message', (request: ReplayRequest) => {
+  void replay(request).then((answer) => process.send?.(answer, () => process.disconnect()));
+});

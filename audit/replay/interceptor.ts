@@ -1,0 +1,26 @@
+import { proxySinks, type Sinks, type WorkflowInterceptors } from '@temporalio/workflow';
+import type { Json } from '../../domain/json.ts';
+
+/** What a replay hands out: each activity as the workflow schedules it, before anything of the history is compared. */
+export interface CaptureSinks extends Sinks {
+  capture: {
+    activity(id: string, type: string, entries: Json): void;
+  };
+}
+
+const { capture } = proxySinks<CaptureSinks>();
+
+/** Bundled with the workflow for a replay only. It awaits nothing before `next`, so that the workflow does what it did. */
+export function interceptors(): WorkflowInterceptors {
+  return {
+    outbound: [
+      {
+        scheduleActivity(input, next) {
+          const request = input.args[0] as { entries?: Json } | undefined;
+          capture.activity(input.options.activityId ?? '', input.activityType, request?.entries ?? []);
+          return next(input);
+        },
+      },
+    ],
+  };
+}

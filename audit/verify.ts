@@ -1,0 +1,155 @@
+import type { LedgerEntry } from '../domain/ledger.ts';
+import type { PublicKey } from '../domain/signature.ts';
+import type { IncidentArguments } from '../workflows/contract.ts';
+import { names } from './bundle/layout.ts';
+import { readBundle } from './bundle/read.ts';
+import { Findings, quote, type Finding } from './findings.ts';
+import { parsePublicKey } from './keys.ts';
+import { replayBundle } from './replay/bundle.ts';
+import { checkAccessLog } from './verify/access-log.ts';
+import { checkCarried } from './verify/carried.ts';
+import { checkContainer } from './verify/container.ts';
+import { checkDecisions } from './verify/decisions.ts';
+import { checkEvidence } from './verify/evidence.ts';
+import { checkLedger, checkSeal } from './verify/ledger.ts';
+import { checkPlaybook } from './verify/playbook.ts';
+import { checkReplay } from './verify/replayed.ts';
+import { checkRuns, type Run } from './verify/runs.ts';
+import { checkOpening, checkWarrants } from './verify/warrants.ts';
+
+/** What the bundle is about and how much of it was checked. Of a bundle with findings, what it claims. */
+export interface Facts {
+  incident: string;
+  exportedAt: string;
+  outcome: string;
+  /** The key that was trusted. */
+  key: string;
+  runs: { run: string; workflowId: string; events: number }[];
+  entries: number;
+  /** Entries that the replay produced again. */
+  recomputed: number;
+  artefacts: number;
+  accessLines: number;
+  /** Of these, shown without content because they are about other incidents. */
+  accessLinesWithheld: number;
+  /** SHA-256 of the workflow bundle that the engine ran, as sealed. */
+  workflowBundle: string;
+  /** Keys of the gateway whose signatures were believed because the seal names them. */
+  gatewayKeys: string[];
+}
+
+export interface Report {
+  /** True when nothing was found. */
+  ok: boolean;
+  findings: Finding[];
+  /** All findings; more than are listed when there are over a thousand. */
+  count: number;
+  facts: Facts;
+}
+
+/** A report with what later readers of the same bundle need. */
+export interface Verified {
+  report: Report;
+  /** As the workflow produced them again. Only these are shown to people. */
+  entries: LedgerEntry[];
+  input: IncidentArguments | undefined;
+  runs: Run[];
+}
+
+export interface VerifyOptions {
+  /** Module that exports the workflows; Firebreak's own when absent. */
+  workflowsPath?: string;
+  /** For each run. Default: two minutes, and as long again for every 10,000 events. */
+  replayTimeoutMs?: number;
+}
+
+/**
+ * Judges a bundle from its directory and one trusted key alone: signatures first, then every part, then the workflow run again. Does not stop at
+ * the first finding.
+ * @param key PEM text, or the key itself
+ * @throws FirebreakError FB5001 no such directory, FB5002 unusable key, FB5008 the workflow cannot be bundled
+ */
+export async function verifyBundle(
+  dir: string,
+  key: string | PublicKey,
+  options: VerifyOptions = {},
+): Promise<Report> {
+  return (await verifyFully(dir, key, options)).report;
+}
+
+/** As `verifyBundle`, with the recomputed ledger. */
+export async function verifyFully(
+  dir: string,
+  key: string | PublicKey,
+  options: VerifyOptions = {},
+): Promise<Verified> {
+  const trusted = typeof key === 'string' ? parsePublicKey(key) : key;
+  const findings = new Findings();
+  const files = await readBundle(dir, findings);
+  const manifest = checkContainer(files, trusted, findings);
+  const seal = checkSeal(files, trusted, findings);
+  const incident = manifest?.incident ?? seal?.incident;
+  if (seal !== undefined && incident !== undefined && seal.incident !== incident) {
+    findings.add('FB5109', names.seal, '', 'the seal is of another incident', {
+      expected: incident,
+      found: seal.incident,
+    });
+  }
+  const entries = checkLedger(files, incident, seal, findings);
+  const runs = checkRuns(files, incident, seal, trusted, findings);
+  const input = runs[0]?.input as unknown as IncidentArguments | undefined;
+  guarded('the activities of the history', names.ledger, findings, () =>
+    checkCarried(runs, entries, seal, findings),
+  );
+  // The seal's keys when there is one: the history's own would vouch for themselves.
+  const keys = seal?.gatewayKeys ?? input?.policy?.gatewayKeys ?? [];
+  if (input !== undefined && runs[0] !== undefined) {
+    const first = runs[0];
+    guarded('the opening', first.file, findings, () => checkOpening(first, seal, keys, findings));
+    guarded('decisions', names.ledger, findings, () => {
+      const gates = checkDecisions(entries, input.policy, keys, findings);
+      checkWarrants(runs, gates, findings);
+    });
+  }
+  const artefacts = checkEvidence(files, incident, entries, findings);
+  const lines = checkAccessLog(files, incident, findings);
+  checkPlaybook(files, input?.playbookDigest, findings);
+  const events = runs.reduce((sum, run) => Math.max(sum, run.events.length), 0);
+  const timeoutMs = options.replayTimeoutMs ?? 120_000 * (1 + Math.ceil(events / 10_000));
+  const recomputed = await checkReplay(
+    runs,
+    files,
+    entries,
+    await replayBundle(options.workflowsPath),
+    timeoutMs,
+    findings,
+  );
+
+  const facts: Facts = {
+    incident: incident ?? '',
+    exportedAt: manifest?.at ?? '',
+    outcome: seal?.outcome ?? '',
+    key: trusted.id,
+    runs: runs.map(({ run, workflowId, events: { length } }) => ({ run, workflowId, events: length })),
+    entries: entries.length,
+    recomputed: recomputed.length,
+    artefacts,
+    accessLines: lines.length,
+    accessLinesWithheld: lines.filter((line) => 'withheld' in line).length,
+    workflowBundle: seal?.workflowBundle ?? '',
+    gatewayKeys: keys.map(({ id }) => id),
+  };
+  const report = { ok: findings.count === 0, findings: findings.list, count: findings.count, facts };
+  return { report, entries: recomputed, input, runs };
+}
+
+/** Runs a check over parts whose inner shape nobody vouches for: one that cannot be followed is a finding, not a crash. */
+function guarded(what: string, file: string, findings: Findings, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError))
+      throw error;
+    findings.add('FB5108', file, '', `${what} cannot be followed: ${quote(error.message)}`);
+  }
+}

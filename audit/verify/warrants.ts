@@ -1,0 +1,163 @@
+import type { Authority, Mandate } from '../../domain/action.ts';
+import type { Opening, Warrant } from '../../domain/decision.ts';
+import { canonical, digest, type Json } from '../../domain/json.ts';
+import type { PublicKey, Signed } from '../../domain/signature.ts';
+import type { IncidentArguments, Seal } from '../../workflows/contract.ts';
+import { quote, type Findings } from '../findings.ts';
+import { activitiesOf, object } from '../history.ts';
+import { checkGatewaySignature, type OpenedGate } from './decisions.ts';
+import type { Run } from './runs.ts';
+
+/** The frozen input: opened through the gateway, with this playbook, these inputs, this mode; judged under the sealed keys. */
+export function checkOpening(
+  run: Run,
+  seal: Seal | undefined,
+  keys: readonly PublicKey[],
+  findings: Findings,
+): void {
+  const input = run.input as unknown as IncidentArguments;
+  const at = 'event 1';
+  const opening: Signed<Opening> = input.opening;
+  const before = findings.count;
+  checkGatewaySignature(opening, 'firebreak/opening/v1', keys, run.file, at, 'the opening', findings);
+  if (findings.count > before) {
+    findings.add(
+      'FB5609',
+      run.file,
+      at,
+      'nothing that the gateway signed says that this incident was opened',
+    );
+  }
+  const expected = {
+    incident: input.incident,
+    playbook: digest(input.playbook),
+    inputs: digest(input.inputs),
+    mode: input.mode,
+    requester: input.requester,
+  };
+  for (const [name, value] of Object.entries(expected)) {
+    const found = opening.payload[name as keyof typeof expected];
+    if (found !== value) {
+      findings.add('FB5609', run.file, at, `the opening is about another ${name}`, {
+        expected: value,
+        found,
+      });
+    }
+  }
+  if (input.playbookDigest !== expected.playbook) {
+    findings.add('FB5901', run.file, at, 'the digest beside the playbook is not its own', {
+      expected: expected.playbook,
+      found: input.playbookDigest,
+    });
+  }
+  if (seal !== undefined && canonical(seal.gatewayKeys) !== canonical(input.policy.gatewayKeys)) {
+    findings.add(
+      'FB5610',
+      run.file,
+      at,
+      'the keys that the incident believed are not those that were sealed',
+      {
+        expected: seal.gatewayKeys.map(({ id }) => id),
+        found: input.policy.gatewayKeys.map(({ id }) => id),
+      },
+    );
+  }
+}
+
+/** Every activity that changes the world: what entitled it, against the votes that count. */
+export function checkWarrants(
+  runs: readonly Run[],
+  gates: ReadonlyMap<string, OpenedGate>,
+  findings: Findings,
+): void {
+  for (const run of runs) {
+    const input = run.input as unknown as IncidentArguments;
+    for (const activity of activitiesOf(run.events)) {
+      const verb = activity.type.slice(activity.type.lastIndexOf('.') + 1);
+      if (verb !== 'apply' && verb !== 'undo') continue;
+      const action = activity.type.slice(0, -verb.length - 1);
+      // Reading changes nothing and needs nobody's leave.
+      if (input.playbook.actions[action]?.effect === 'read') continue;
+      const { mandate, warrant } = activity.input as unknown as { mandate?: Mandate; warrant?: Warrant };
+      const at = `event ${activity.event}`;
+      if (warrant === undefined || mandate === undefined) {
+        findings.add('FB5608', run.file, at, `${quote(activity.type, 120)} was scheduled without a warrant`);
+      } else {
+        checkOne(run, at, activity.type, mandate, warrant, gates, findings);
+      }
+    }
+  }
+}
+
+function checkOne(
+  run: Run,
+  at: string,
+  activity: string,
+  mandate: Mandate,
+  warrant: Warrant,
+  gates: ReadonlyMap<string, OpenedGate>,
+  findings: Findings,
+): void {
+  const input = run.input as unknown as IncidentArguments;
+  const what = quote(activity, 120);
+  if (warrant.gate === undefined) {
+    if (!warrant.automatic || input.opening.payload.mode !== 'automatic' || activity.endsWith('.undo')) {
+      findings.add(
+        'FB5608',
+        run.file,
+        at,
+        `${what} ran without a person's approval in mode ${quote(input.opening.payload.mode)}`,
+      );
+    }
+    return;
+  }
+  const opened = gates.get(warrant.gate.id);
+  if (opened === undefined || canonical(opened.gate) !== canonical(warrant.gate)) {
+    findings.add('FB5605', run.file, at, `${what} ran under a gate that the ledger did not open`, {
+      expected: (opened?.gate as unknown as Json | undefined) ?? null,
+      found: warrant.gate as unknown as Json,
+    });
+    return;
+  }
+  if (!opened.gate.authorities.some((authority) => sameAuthority(authority, mandate.authority))) {
+    findings.add(
+      'FB5611',
+      run.file,
+      at,
+      `${what} ran under an authority that gate ${quote(opened.gate.id, 80)} does not name`,
+    );
+  }
+  const undo = activity.endsWith('.undo');
+  if ((opened.gate.purpose === 'release') !== undo) {
+    findings.add(
+      'FB5611',
+      run.file,
+      at,
+      `${what} ran under a gate whose purpose is ${quote(opened.gate.purpose, 80)}`,
+    );
+  }
+  if (undo && !(opened.gate.base ?? []).includes(mandate.base.digest)) {
+    findings.add('FB5611', run.file, at, `${what} restored a snapshot that was not approved`, {
+      expected: opened.gate.base ?? [],
+      found: mandate.base.digest,
+    });
+  }
+  // Whatever a gate says, one person at least has to agree.
+  const count = Math.max(1, opened.gate.approval.count);
+  if (opened.approved.size < count || opened.denied.size > 0) {
+    findings.add(
+      'FB5607',
+      run.file,
+      at,
+      `${what} ran under gate ${quote(opened.gate.id, 80)} without the votes it needs`,
+      {
+        expected: `${count} approvals, no denial`,
+        found: `${opened.approved.size} approvals, ${opened.denied.size} denials`,
+      },
+    );
+  }
+}
+
+function sameAuthority(left: Authority, right: Authority): boolean {
+  return canonical(object(left as unknown as Json)) === canonical(object(right as unknown as Json));
+}
