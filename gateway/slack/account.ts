@@ -41,7 +41,7 @@ export interface Accounts {
 
 /** @param now Milliseconds. */
 export function createAccounts(deps: {
-  client: WebClient;
+  client: Pick<WebClient, 'auth' | 'users'>;
   directory: Pick<Directory, 'bySlack'>;
   now: () => number;
 }): Accounts {

@@ -65,6 +65,7 @@ async function take(deps: RouteDependencies, request: FastifyRequest, reply: Fas
     return reply.code(challenge.success ? 200 : 400).send({ challenge: challenge.data ?? '' });
   }
   const answer = await deps.receiver.deliver(body);
+  if (answer.status === 404) await refuse(deps, request, 'FB1313', 'nothing of ours is meant by it');
   return reply.code(answer.status).send(answer.body);
 }
 

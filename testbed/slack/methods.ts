@@ -190,6 +190,12 @@ export function methodOverrides(context: MethodContext): Record<string, Method> 
       messages.changed();
       return answer;
     },
+    // "When working against a team within an Enterprise organization, you'll also find their enterprise_id here."
+    'auth.test': async (args) => {
+      const answer = await backend.asBot('auth.test', args);
+      const { enterprise } = workspace;
+      return answer['ok'] === true && enterprise ? { ...answer, enterprise_id: enterprise.id } : answer;
+    },
     'conversations.history': read('conversations.history'),
     'conversations.replies': read('conversations.replies'),
     'conversations.info': conversations('conversations.info'),

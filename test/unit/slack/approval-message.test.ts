@@ -291,6 +291,55 @@ test('alert text is shown as a quotation, never in our own voice', () => {
   expect(found).toContain('{"type":"text","text":"⏎✅ Approved by Alice Ash","style":{"code":true}}');
 });
 
+test('news, as Slack gets it', () => {
+  const told = {
+    incident,
+    title: 'Contained <b>',
+    lines: ['exec is refused'],
+    level: 'good' as const,
+    mention: ['responders', 'leads'],
+    offerRelease: true,
+  };
+  expect(tellMessage(told, { responders: 'S012AB3CD', leads: ['U01', 'W02'] })).toEqual({
+    text: `✅ Contained &lt;b&gt; · ${incident}`,
+    blocks: [
+      {
+        type: 'rich_text',
+        elements: [
+          {
+            type: 'rich_text_section',
+            elements: [
+              { type: 'text', text: '✅ ' },
+              { type: 'text', text: 'Contained <b>', style: { bold: true } },
+            ],
+          },
+          {
+            type: 'rich_text_list',
+            style: 'bullet',
+            elements: [{ type: 'rich_text_section', elements: [{ type: 'text', text: 'exec is refused' }] }],
+          },
+        ],
+      },
+      {
+        type: 'section',
+        text: { type: 'mrkdwn', text: '<!subteam^S012AB3CD> <@U01> <@W02>', verbatim: true },
+      },
+      {
+        type: 'actions',
+        elements: [
+          {
+            type: 'button',
+            action_id: 'firebreak.release',
+            text: { type: 'plain_text', text: 'Request release…', emoji: false },
+            value: JSON.stringify({ i: incident }),
+          },
+        ],
+      },
+      { type: 'context', elements: [{ type: 'plain_text', text: `Incident ${incident}`, emoji: false }] },
+    ],
+  });
+});
+
 test('any news fits; only configured ids are parsed', () => {
   const groups = { responders: 'S012AB3CD', leads: ['U01', 'U02'] };
   const told = record({

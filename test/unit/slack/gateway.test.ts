@@ -299,6 +299,22 @@ test('a release is requested with a reason, once for one form', async () => {
   ]);
 });
 
+test('a click on what no listener knows is refused', async () => {
+  const shown = (await house.slack.messages('incidents')).find((message) => message.ts === ts);
+  const blocks = [
+    { type: 'actions', block_id: 'x', elements: [{ type: 'button', action_id: 'other.app', value: '{}' }] },
+  ];
+  const { delivery } = await house.slack.click({
+    user: 'alice',
+    channel: 'incidents',
+    ts,
+    actionId: 'other.app',
+    shown: { ...shown, ts, text: '', blocks },
+  });
+  expect(delivery.status).toBe(404);
+  expect(refusals()).toEqual(['FB1313']);
+});
+
 const post = (payload: string, headers: { [name: string]: string }) =>
   house.app.inject({ method: 'POST', url: '/slack/events', payload, headers });
 
