@@ -13,6 +13,20 @@ export interface LoadedPlaybooks {
   warnings: Problem[];
 }
 
+/** Playbooks that must not be run: every problem, a line each. */
+export class PlaybooksInvalid extends FirebreakError {
+  readonly problems: readonly Problem[];
+
+  constructor(problems: readonly Problem[]) {
+    const lines = problems.map(
+      ({ file, line, column, code, field, message, fix }) =>
+        `${file}:${line}:${column}: ${code} ${field}: ${message} (${fix})`,
+    );
+    super('FB6007', `playbooks cannot be used:\n${lines.join('\n')}`);
+    this.problems = problems;
+  }
+}
+
 /**
  * Compiles `<dir>/<folder>/playbook.yaml` of every folder, in the order of their names.
  * @throws FirebreakError FB6005 when the directory cannot be read

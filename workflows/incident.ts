@@ -138,11 +138,13 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
 
   let releases = 0;
   for (;;) {
-    const due = state
-      .held()
-      .reduce((first, { hold }) => Math.min(first, hold?.escalateAt ?? Infinity), Infinity);
+    const due = nextReminder(state);
     const woken = () =>
-      commands.length > 0 || recorder.unstored > maxUnstored || (settled && state.held().length === 0);
+      commands.length > 0 ||
+      failure !== undefined ||
+      recorder.unstored > maxUnstored ||
+      nextReminder(state) !== due ||
+      (settled && state.held().length === 0);
     const inTime =
       due === Infinity
         ? (await condition(woken), true)
@@ -214,6 +216,11 @@ function refuseIf(problem: Refused | undefined): void {
     message: `${problem.code}: ${problem.message}`,
     details: [problem],
   });
+}
+
+/** Epoch milliseconds at which the first hold has run its time; Infinity when there is none. */
+function nextReminder(state: IncidentState): number {
+  return state.held().reduce((first, { hold }) => Math.min(first, hold?.escalateAt ?? Infinity), Infinity);
 }
 
 /** A hold that has run its time is not let go of: people are told, again after as long a time. */
