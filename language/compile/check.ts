@@ -1,5 +1,5 @@
-import { Environment } from '@marcbachmann/cel-js';
-import { celOptions } from '../run/cel.ts';
+import type { Environment } from '@marcbachmann/cel-js';
+import { createEnvironment } from '../run/cel.ts';
 import { ExpressionError, parse } from '../run/expression.ts';
 import { suggest, type Finding } from './problem.ts';
 import { followReferences } from './references.ts';
@@ -14,57 +14,72 @@ export interface Checked {
 }
 
 /**
- * Checks one expression: its syntax, its names, its types.
- * @param place turns an offset in the expression into one in the file.
+ * Checks expressions of one playbook: syntax, names, types.
+ * @returns a function; its `place` turns an offset in the expression into one in the file.
  */
-export function checkExpression(
-  { cel, path }: Found,
+export function createExpressionChecker(): (
+  found: Found,
   around: Surroundings,
   place: (index: number) => number,
-): Checked {
-  const fail = (code: Finding['code'], start: number, message: string, fix: string): Checked => ({
-    type: 'dyn',
-    inputs: new Set(),
-    findings: [{ code, path, offset: place(start), message, fix }],
-  });
+) => Checked {
+  // Making an environment takes milliseconds, and most expressions ask about the same few steps.
+  const environments = new Map<string, Environment>();
+  const environmentFor = (around: Surroundings, steps: ReadonlySet<string>): Environment => {
+    const key = [...steps].toSorted().join(' ');
+    const known = environments.get(key);
+    if (known !== undefined) return known;
+    const environment = createEnvironment()
+      .registerOperator('double in list<int>', neverEvaluated)
+      .registerOperator('int in list<double>', neverEvaluated);
+    for (const [root, shape] of Object.entries(scopeShape(around, steps))) declare(environment, root, shape);
+    environments.set(key, environment);
+    return environment;
+  };
+  return ({ cel, path }, around, place) => {
+    const fault = (code: Finding['code'], start: number, message: string, fix: string): Finding => ({
+      code,
+      path,
+      offset: place(start),
+      message,
+      fix,
+    });
+    const read = parsed(cel);
+    if ('error' in read) return { type: 'dyn', inputs: new Set(), findings: [fault(...read.error)] };
+    const { wrong, inputs, steps } = followReferences(read.ast, around);
+    if (wrong.length > 0) {
+      const findings = wrong.map(({ code, start, message, fix }) => fault(code, start, message, fix));
+      return { type: 'dyn', inputs, findings };
+    }
+    const result = environmentFor(around, steps).check(cel);
+    if (result.valid) return { type: result.type ?? 'dyn', inputs, findings: [] };
+    const { summary = 'the types do not fit', range } = result.error ?? {};
+    return {
+      type: 'dyn',
+      inputs,
+      findings: [fault('FB2041', range?.start ?? 0, summary, 'make the types agree')],
+    };
+  };
+}
+
+/** The evaluator finds these by itself, with types it cannot see; only the checker must be told. */
+function neverEvaluated(): boolean {
+  throw new TypeError('the checker does not evaluate');
+}
+
+function parsed(
+  cel: string,
+): { ast: ReturnType<typeof parse>['ast'] } | { error: [Finding['code'], number, string, string] } {
   if (cel === '')
-    return fail('FB2040', 0, 'the expression is empty', 'write an expression, such as inputs.cluster');
-  let ast: ReturnType<typeof parse>['ast'];
+    return { error: ['FB2040', 0, 'the expression is empty', 'write an expression, such as inputs.cluster'] };
   try {
-    ({ ast } = parse(cel));
+    return parse(cel);
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     const { reason, range, unknown } = error;
     return unknown === undefined
-      ? fail('FB2040', range?.start ?? 0, reason, 'correct the expression here')
-      : fail('FB2042', range?.start ?? 0, reason, suggest(unknown.name, unknown.known));
+      ? { error: ['FB2040', range?.start ?? 0, reason, 'correct the expression here'] }
+      : { error: ['FB2042', range?.start ?? 0, reason, suggest(unknown.name, unknown.known)] };
   }
-  const { wrong, inputs, steps } = followReferences(ast, around);
-  if (wrong.length > 0)
-    return {
-      type: 'dyn',
-      inputs,
-      findings: wrong.map(({ code, start, message, fix }) => ({
-        code,
-        path,
-        offset: place(start),
-        message,
-        fix,
-      })),
-    };
-  const environment = new Environment(celOptions);
-  for (const [root, shape] of Object.entries(scopeShape(around, steps))) declare(environment, root, shape);
-  const result = environment.check(cel);
-  if (result.valid) return { type: result.type ?? 'dyn', inputs, findings: [] };
-  const numbers = /double|int/.test(result.error?.summary ?? '');
-  return fail(
-    'FB2041',
-    result.error?.range?.start ?? 0,
-    result.error?.summary ?? 'the types do not fit',
-    numbers
-      ? 'make the types agree; numbers of inputs, alerts and outputs are doubles: write 1.0, or int(…)'
-      : 'make the types agree',
-  );
 }
 
 function declare(environment: Environment, name: string, shape: Shape): void {

@@ -8,7 +8,7 @@ import type {
   Playbook,
   Template,
 } from '../run/playbook.ts';
-import { checkExpression } from './check.ts';
+import { createExpressionChecker } from './check.ts';
 import { placeIn, readDocument, type Source } from './document.ts';
 import { milliseconds } from './duration.ts';
 import { resolveNeeds } from './graph.ts';
@@ -63,6 +63,7 @@ class Compiler {
   readonly #file: SourceFile;
   readonly #inputs: { [name: string]: InputDeclaration };
   readonly #checkWith = createWithChecker();
+  readonly #checkExpression = createExpressionChecker();
 
   constructor(source: Source, file: SourceFile, catalogue: readonly ActionSignature[]) {
     this.#source = source;
@@ -83,6 +84,7 @@ class Compiler {
       // Without a sound order nobody's ancestors are known: then only unknown names are reported.
       const ancestors = graph.ancestors[index] ?? new Set(all.keys());
       return this.#step(step, index, graph.needs[index] ?? [], {
+        step: step.id,
         inputs: this.#inputs,
         steps: all,
         ancestors,
@@ -176,7 +178,9 @@ class Compiler {
 
   #check(expression: Found, around: Surroundings): string {
     const { path, index } = expression;
-    const checked = checkExpression(expression, around, (at) => this.#source.offsetIn(path, index + at));
+    const checked = this.#checkExpression(expression, around, (at) =>
+      this.#source.offsetIn(path, index + at),
+    );
     this.findings.push(...checked.findings);
     for (const input of checked.inputs) this.usedInputs.add(input);
     return checked.type;

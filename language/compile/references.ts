@@ -46,7 +46,14 @@ export function followReferences(
     if (left === shape['inputs']) inputs.add(name);
     if (left === shape['steps']) {
       steps.add(name);
-      if (!around.ancestors.has(name))
+      if (name === around.step)
+        wrong.push({
+          code: 'FB2043',
+          start,
+          message: 'a step knows nothing of itself before it begins',
+          fix: 'remove this, or ask about another step',
+        });
+      else if (!around.ancestors.has(name))
         wrong.push({
           code: 'FB2043',
           start,

@@ -8,6 +8,8 @@ export type Shape = string | { [field: string]: Shape };
 
 /** What an expression of one step can see. */
 export interface Surroundings {
+  /** The step's own id. */
+  step: string;
   inputs: { [name: string]: InputDeclaration };
   /** All steps by id, and those that are done whenever this one begins. */
   steps: ReadonlyMap<string, ActionSignature | undefined>;

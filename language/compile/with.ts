@@ -35,16 +35,10 @@ export function createWithChecker(): (
     const validate = validators.get(action.name) ?? ajv.compile(action.input);
     validators.set(action.name, validate);
     const within = unknowns.map((unknown) => ({ ...unknown, local: unknown.path.slice(path.length) }));
-    const faults = validate(
-      blank(
-        value,
-        within.map(({ local }) => local),
-      ),
-    )
-      ? []
-      : (validate.errors ?? []);
+    const open = new OpenPlaces(within.map(({ local }) => local));
+    const faults = validate(open.blank(value)) ? [] : (validate.errors ?? []);
     const findings = faults
-      .filter((fault) => !within.some(({ local }) => depends(fault, local)))
+      .filter((fault) => !open.excuse(fault))
       .map((fault) => findingOf(fault, action, path));
     for (const { local, path: at, type } of within) {
       const expected = typesAt(action.input, local);
@@ -60,24 +54,55 @@ export function createWithChecker(): (
   };
 }
 
-/** A copy in which null stands for what is not known yet. */
-function blank(value: Json, unknown: readonly Path[]): Json {
-  if (unknown.some((path) => path.length === 0)) return null;
-  const below = (key: string | number): Path[] =>
-    unknown.filter(([first]) => first === key).map((path) => path.slice(1));
-  if (Array.isArray(value)) return value.map((item, index) => blank(item, below(index)));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, blank(item, below(key))]));
+/** The places of a value that are only known at run time. */
+class OpenPlaces {
+  readonly #paths: readonly Path[];
+  /** As JSON Pointers, and all that lead to one. */
+  readonly #open = new Set<string>();
+  readonly #above = new Set<string>();
+
+  constructor(paths: readonly Path[]) {
+    this.#paths = paths;
+    for (const path of paths) {
+      let pointer = '';
+      for (const part of path) {
+        this.#above.add(pointer);
+        pointer += `/${escaped(part)}`;
+      }
+      this.#open.add(pointer);
+    }
+  }
+
+  /** A copy in which null stands for what is not known yet. */
+  blank(value: JsonObject): Json {
+    const copy: Json = structuredClone(value);
+    for (const path of this.#paths) {
+      let here: Json | undefined = copy;
+      for (const part of path.slice(0, -1)) here = child(here, part);
+      const last = path.at(-1);
+      if (last === undefined) return null;
+      if (Array.isArray(here)) here[Number(last)] = null;
+      else if (isObject(here)) here[last] = null;
+    }
+    return copy;
+  }
+
+  /** Whether a fault may vanish once the open places are known. */
+  excuse({ instancePath, keyword }: ErrorObject): boolean {
+    if (this.#above.has(instancePath) && !certain.has(keyword)) return true;
+    for (let at = instancePath; at !== ''; at = at.slice(0, at.lastIndexOf('/')))
+      if (this.#open.has(at)) return true;
+    return false;
+  }
 }
 
-function isPrefix(short: Path, long: Path): boolean {
-  return short.every((part, index) => String(long[index]) === String(part));
+function escaped(part: string | number): string {
+  return String(part).replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-function depends(fault: ErrorObject, unknown: Path): boolean {
-  const at = pointer(fault.instancePath);
-  if (at.length >= unknown.length) return isPrefix(unknown, at);
-  return isPrefix(at, unknown) && !certain.has(fault.keyword);
+function child(value: Json | undefined, part: string | number): Json | undefined {
+  if (Array.isArray(value)) return value[Number(part)];
+  return isObject(value) ? value[part] : undefined;
 }
 
 function findingOf(fault: ErrorObject, action: ActionSignature, path: Path): Finding {

@@ -12,11 +12,35 @@ const failureSteps = 50;
 const maxCached = 512;
 const maxReason = 300;
 
-/** Also the checker's options, so that what compiles is what runs. */
-export const celOptions = {
+const celOptions = {
   homogeneousAggregateLiterals: false,
   limits: { maxAstNodes: 1000, maxDepth: 50, maxListElements: 200, maxMapEntries: 200, maxCallArguments: 8 },
 };
+
+/**
+ * An environment in which doubles and ints calculate and compare with each other, as `inputs.count + 1` must: JSON's numbers are
+ * doubles here, and CEL by itself mixes only what it cannot see the type of. The result is a double.
+ */
+export function createEnvironment(): Environment {
+  const environment = new Environment(celOptions);
+  const arithmetic: [string, (left: number, right: number) => number][] = [
+    ['+', (left, right) => left + right],
+    ['-', (left, right) => left - right],
+    ['*', (left, right) => left * right],
+    ['/', (left, right) => left / right],
+  ];
+  for (const [operator, work] of arithmetic) {
+    environment.registerOperator(`double ${operator} int`, (left: number, right: bigint) =>
+      work(left, Number(right)),
+    );
+    environment.registerOperator(`int ${operator} double`, (left: bigint, right: number) =>
+      work(Number(left), right),
+    );
+  }
+  // Brings `!=` and the other order with it.
+  environment.registerOperator('double == int', (left: number, right: bigint) => left === Number(right));
+  return environment;
+}
 
 /** An expression that cannot be read or has no usable value. `range`: offsets in the expression, when the fault has a place;
  * `unknown`: when the fault is a name. */
@@ -58,7 +82,7 @@ export interface Program {
 
 /** An evaluator whose expressions see `roots` and nothing else. Parsed expressions are kept: reading costs ten times evaluating. */
 export function createEvaluator(roots: readonly string[]): Evaluator {
-  const environment = new Environment(celOptions);
+  const environment = createEnvironment();
   for (const root of roots) environment.registerVariable(root, 'dyn');
   const programs = new Map<string, Program>();
   return {

@@ -222,6 +222,30 @@ test('a playbook of 200 steps compiles, one of 201 does not', () => {
   ]);
 });
 
+test('conditions that are sound compile', () => {
+  for (const cel of [
+    "has(alert.pod) && alert.pod != ''",
+    "'x' in alert.fields && alert.fields['x'] == 1 || alert.fields.y == null",
+    "alert.fields.exists(k, k.startsWith('p') && alert.fields[k] == 'sh')",
+    'has(steps.evidence.outputs.artefacts) && steps.evidence.outputs.artefacts >= 1',
+    'steps.evidence.outputs.complete',
+    "steps['evidence'].verdict == 'verified'",
+    'inputs.count == 2 && inputs.count in [1, 2, 3] && inputs.count + 1 > 2.5',
+    "alert.image.split(':')[0].endsWith('web') && alert.raw.size > 10",
+    'int(inputs.count) % 2 == 0',
+  ]) {
+    const result = read(rich.replace('steps.evidence.outputs.artefacts > 0 && has(alert.pod)', cel));
+    expect([cel, 'problems' in result ? result.problems : []]).toEqual([cel, []]);
+  }
+});
+
+test('thousands of expressions take no more than a second or two', () => {
+  const labels = Array.from({ length: 6000 }, (_, index) => `l${index}: "\${{ inputs.name }}"`).join(', ');
+  const began = performance.now();
+  expect('ok' in read(rich.replace('why:', `${labels}, why:`))).toBe(true);
+  expect(performance.now() - began).toBeLessThan(5000);
+});
+
 test('names of object prototypes are names like any other', () => {
   const text = sample
     .replace('  cluster: {', '  toString: { type: string }\n  cluster: {')

@@ -505,13 +505,13 @@ const rows: Row[] = [
     'write an expression, such as inputs.cluster',
   ],
   [
-    'a sum of int and double',
-    playbook('    if: inputs.count + 1 > 2\n'),
+    'a sum of a number and a text',
+    playbook('    if: inputs.count + inputs.cluster == 2\n'),
     'FB2041',
     12,
     9,
     'steps[0].if',
-    'make the types agree; numbers of inputs, alerts and outputs are doubles: write 1.0, or int(…)',
+    'make the types agree',
   ],
   [
     'a condition that is text',
@@ -539,6 +539,15 @@ const rows: Row[] = [
     15,
     'steps[0].if',
     'add "e" to this step\'s needs',
+  ],
+  [
+    'a step that asks about itself',
+    playbook("    if: steps.q.status == 'done'\n"),
+    'FB2043',
+    12,
+    15,
+    'steps[0].if',
+    'remove this, or ask about another step',
   ],
   [
     'an unknown step',
