@@ -19,3 +19,10 @@ export class FirebreakError extends Error {
     this.details = details;
   }
 }
+
+/** The system's code of an error (`ENOENT`, `ECONNREFUSED` …), for a message; `unknown error` when it has none. */
+export function systemCode(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : 'unknown error';
+}

@@ -29,3 +29,9 @@ export function sha256(data: Uint8Array | string): Digest {
 export function digest(value: unknown): Digest {
   return sha256(canonical(value));
 }
+
+/** A copy of an object as JSON would carry it: without undefined properties, functions and the like. */
+export function jsonCopy(value: object): JsonObject {
+  const copy: JsonObject = JSON.parse(JSON.stringify(value));
+  return copy;
+}

@@ -22,23 +22,29 @@ export function warrantProblem(
   escalation: readonly string[],
 ): string | undefined {
   const { opening, gate, decisions, automatic } = warrant;
-  if (!verifySigned(opening, 'firebreak/opening/v1', keys)) return 'the opening carries no valid signature of the gateway';
+  if (!verifySigned(opening, 'firebreak/opening/v1', keys))
+    return 'the opening carries no valid signature of the gateway';
   if (opening.payload.incident !== mandate.incident) return 'the opening is of another incident';
   if (gate === undefined) {
     if (verb === 'apply' && automatic && opening.payload.mode === 'automatic') return undefined;
     return 'there is no gate, and the incident was not opened in automatic mode';
   }
   if (gate.incident !== mandate.incident) return 'the gate is of another incident';
-  if ((gate.purpose === 'release') !== (verb === 'undo')) return `a gate to ${gate.purpose} does not authorise ${verb}`;
+  if ((gate.purpose === 'release') !== (verb === 'undo'))
+    return `a gate to ${gate.purpose} does not authorise ${verb}`;
   const wanted = digest(mandate.authority);
-  if (!gate.authorities.some((authority) => digest(authority) === wanted)) return 'the gate is about something else';
-  if (verb === 'undo' && !(gate.base ?? []).includes(mandate.base.digest)) return 'the gate releases to another snapshot';
+  if (!gate.authorities.some((authority) => digest(authority) === wanted))
+    return 'the gate is about something else';
+  if (verb === 'undo' && !(gate.base ?? []).includes(mandate.base.digest))
+    return 'the gate releases to another snapshot';
 
   const approvers = new Set<string>();
   for (const decision of decisions) {
-    if (!verifySigned(decision, 'firebreak/decision/v1', keys)) return 'a decision carries no valid signature of the gateway';
+    if (!verifySigned(decision, 'firebreak/decision/v1', keys))
+      return 'a decision carries no valid signature of the gateway';
     const { incident, gate: id, digest: bound, verdict, person, at } = decision.payload;
-    if (incident !== gate.incident || id !== gate.id || bound !== gateDigest(gate)) return 'a decision is about another gate';
+    if (incident !== gate.incident || id !== gate.id || bound !== gateDigest(gate))
+      return 'a decision is about another gate';
     if (verdict !== 'approve') return `${person} denied it`;
     if (person === gate.requester) return 'the requester approved it';
     if (at > gate.expiresAt) return 'a decision came after the gate had expired';

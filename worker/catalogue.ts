@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { clusterRegistry, createCluster, type ClusterRegistry } from '../activities/kubernetes/client.ts';
 import { kubernetesActions } from '../activities/kubernetes/index.ts';
 import type { Action, ActionSignature } from '../domain/action.ts';
-import type { JsonObject } from '../domain/json.ts';
+import { jsonCopy } from '../domain/json.ts';
 import type { Configuration } from './config/load.ts';
 
 export interface Catalogue {
@@ -27,7 +27,7 @@ function signatureOf(action: Action): ActionSignature {
     effect: action.effect,
     timing: action.timing,
     holds: action.hold !== undefined,
-    input: z.toJSONSchema(action.input) as JsonObject,
+    input: jsonCopy(z.toJSONSchema(action.input)),
     outputs: action.outputs,
   };
 }

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ActionSignature } from '../domain/action.ts';
-import { FirebreakError } from '../domain/errors.ts';
+import { FirebreakError, systemCode } from '../domain/errors.ts';
 import { compilePlaybook } from '../language/compile/compile.ts';
 import type { Problem } from '../language/compile/problem.ts';
 import type { CompiledPlaybook } from '../language/run/playbook.ts';
@@ -62,8 +62,7 @@ export async function playbookFiles(dir: string): Promise<string[]> {
     }
     return files;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new FirebreakError('FB6005', `playbooks: ${dir} cannot be read (${code ?? 'unknown error'})`);
+    throw new FirebreakError('FB6005', `playbooks: ${dir} cannot be read (${systemCode(error)})`);
   }
 }
 

@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { FirebreakError } from '../domain/errors.ts';
+import { FirebreakError, systemCode } from '../domain/errors.ts';
 
 /** Reads a text file that a field of the configuration names. @throws FirebreakError FB6005 */
 export async function readText(field: string, file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new FirebreakError('FB6005', `${field}: ${file} cannot be read (${code ?? 'unknown error'})`);
+    throw new FirebreakError('FB6005', `${field}: ${file} cannot be read (${systemCode(error)})`);
   }
 }

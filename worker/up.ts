@@ -223,7 +223,9 @@ async function slackSecrets(configuration: Configuration) {
 /** What is kept of an incident whose workflow has closed. */
 async function closedIncident(state: State, incident: string): Promise<IncidentView | undefined> {
   const bytes = await state.seals.get(viewName(incident));
-  return bytes === undefined ? undefined : (JSON.parse(Buffer.from(bytes).toString('utf8')) as IncidentView);
+  if (bytes === undefined) return undefined;
+  const view: IncidentView = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  return view;
 }
 
 function once(run: () => Promise<void>): () => Promise<void> {

@@ -113,5 +113,7 @@ export function commandProblem(
       return state.takenOver ? refused('FB4017', 'a person has taken over already') : undefined;
     case 'handback':
       return state.takenOver ? undefined : refused('FB4018', 'nobody has taken over');
+    default:
+      return refused('FB4019', 'unknown command: use release, takeover or handback');
   }
 }

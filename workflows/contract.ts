@@ -58,10 +58,10 @@ export interface Recorded {
 
 /** Activities named `<action>.<verb>`, e.g. `kubernetes.quarantine-namespace.apply`. */
 export interface VerbActivities {
-  plan(request: Recorded & { incident: string; step: string; input: JsonObject }): Promise<Plan>;
-  apply(request: Recorded & { mandate: Mandate; warrant: Warrant }): Promise<Applied>;
-  verify(request: Recorded & { mandate: Mandate }): Promise<Verification>;
-  undo(request: Recorded & { mandate: Mandate; warrant: Warrant }): Promise<Undone>;
+  plan: (request: Recorded & { incident: string; step: string; input: JsonObject }) => Promise<Plan>;
+  apply: (request: Recorded & { mandate: Mandate; warrant: Warrant }) => Promise<Applied>;
+  verify: (request: Recorded & { mandate: Mandate }) => Promise<Verification>;
+  undo: (request: Recorded & { mandate: Mandate; warrant: Warrant }) => Promise<Undone>;
 }
 
 /** What a person reads when asked or told. Texts from the alert are raw: whoever renders them escapes them. */

@@ -1,6 +1,7 @@
 import { condition } from '@temporalio/workflow';
 import { gateDigest, type Decision, type Gate } from '../domain/decision.ts';
 import type { GateView, Policy } from '../domain/incident.ts';
+import { jsonCopy } from '../domain/json.ts';
 import type { Signed } from '../domain/signature.ts';
 import { deciders } from './authorise.ts';
 import type { GateNotice, GateState, MessageRef } from './contract.ts';
@@ -73,7 +74,7 @@ export class Gates {
     const digest = gateDigest(gate);
     const open: OpenGate = { gate, digest, decisions: [], escalated: false, signed: [] };
     this.#open.set(gate.id, open);
-    this.#recorder.note('gate.opened', { gate: JSON.parse(JSON.stringify(gate)), digest });
+    this.#recorder.note('gate.opened', { gate: jsonCopy(gate), digest });
     const notice = (): GateNotice => ({
       ...question,
       gate,

@@ -1,6 +1,6 @@
 import type { Undone } from '../domain/action.ts';
 import type { Command, Gate, Warrant } from '../domain/decision.ts';
-import { digest, type JsonObject } from '../domain/json.ts';
+import { digest, jsonCopy } from '../domain/json.ts';
 import { expiry, verify } from './interpreter/action.ts';
 import { failureOf, patience } from './patience.ts';
 import type { IncidentState, StepRecord } from './state.ts';
@@ -102,7 +102,7 @@ async function releaseStep(
     view.undone = undone;
     recorder.note('step.undone', {
       step: view.id,
-      ...(JSON.parse(JSON.stringify({ ...undone, changes: undone.changes.slice(0, 200) })) as JsonObject),
+      ...jsonCopy({ ...undone, changes: undone.changes.slice(0, 200) }),
       changeCount: undone.changes.length,
     });
   } catch (error) {

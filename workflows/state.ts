@@ -3,7 +3,7 @@ import type { ActionSignature, Mandate, Plan } from '../domain/action.ts';
 import type { Alert } from '../domain/alert.ts';
 import type { Gate } from '../domain/decision.ts';
 import type { Policy, StepView } from '../domain/incident.ts';
-import type { Json, JsonObject } from '../domain/json.ts';
+import { jsonCopy, type JsonObject } from '../domain/json.ts';
 import type { Scope } from '../language/run/playbook.ts';
 import type { HoldRequest, IncidentArguments } from './contract.ts';
 import { Gates, type Answer, type Question } from './gates.ts';
@@ -170,7 +170,7 @@ export function scopeOf(state: IncidentState, progress: Progress): Scope {
   const { input } = state;
   return {
     inputs: input.inputs,
-    alert: input.alert === null ? {} : (plain(input.alert) as JsonObject),
+    alert: input.alert === null ? {} : jsonCopy(input.alert),
     incident: {
       id: input.incident,
       title: input.title,
@@ -180,10 +180,6 @@ export function scopeOf(state: IncidentState, progress: Progress): Scope {
     },
     steps: stepsScope(progress),
   };
-}
-
-function plain(value: object): Json {
-  return JSON.parse(JSON.stringify(value)) as Json;
 }
 
 function shown(alert: Alert) {

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
 import { placeIn, readDocument } from '../../language/compile/document.ts';
 import { milliseconds } from '../../language/compile/duration.ts';
 import { fieldOf, suggest } from '../../language/compile/problem.ts';
-import { FirebreakError } from '../../domain/errors.ts';
+import { FirebreakError, systemCode } from '../../domain/errors.ts';
 import type { Approval } from '../../domain/person.ts';
 import { configurationSchema, type ConfigurationFile, type SecretReference } from './schema.ts';
 
@@ -53,10 +54,9 @@ export async function loadConfiguration(path: string): Promise<Configuration> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
     throw new ConfigurationError('FB6001', [
       problem(
-        `cannot be read (${code ?? 'unknown error'}): name the file with --config, or copy examples/firebreak.yaml`,
+        `cannot be read (${systemCode(error)}): name the file with --config, or copy examples/firebreak.yaml`,
       ),
     ]);
   }
@@ -83,7 +83,7 @@ export async function loadConfiguration(path: string): Promise<Configuration> {
           file: path,
           ...place(source.offsetOf([...at, key], true)),
           field: fieldOf([...at, key]),
-          message: `unknown key; ${suggest(key, knownKeys(at))}`,
+          message: `unknown key; ${suggest(key, knownKeys)}`,
         }));
       }
       return [{ file: path, ...place(source.offsetOf(at)), field: fieldOf(at), message: issue.message }];
@@ -138,19 +138,16 @@ function duration(text: string): number {
   return value;
 }
 
-/** Keys that could have been meant at a place of the file; the top level's elsewhere. */
-function knownKeys(path: readonly (string | number)[]): string[] {
-  const top = path[0];
-  const shape = configurationSchema.shape;
-  if (top === undefined || typeof top !== 'string' || !(top in shape)) return Object.keys(shape);
-  let schema: unknown = shape[top as keyof typeof shape];
-  for (let depth = 0; depth < 8; depth += 1) {
-    const { def } = schema as { def?: { innerType?: unknown; element?: unknown; shape?: object } };
-    if (def?.shape !== undefined) return Object.keys(def.shape);
-    schema = def?.innerType ?? def?.element;
-    if (schema === undefined) return [];
-  }
-  return [];
+/** Keys that could have been meant: of all maps of the file. A wrong place is answered by the schema's own message. */
+const knownKeys: readonly string[] = keysOf(z.toJSONSchema(configurationSchema, { io: 'input' }));
+
+function keysOf(schema: unknown): string[] {
+  if (typeof schema !== 'object' || schema === null) return [];
+  const own =
+    'properties' in schema && typeof schema.properties === 'object' && schema.properties !== null
+      ? Object.keys(schema.properties)
+      : [];
+  return [...new Set([...own, ...Object.values(schema).flatMap(keysOf)])];
 }
 
 /**
@@ -167,11 +164,7 @@ export async function readSecret(field: string, reference: SecretReference): Pro
     const value = (await readFile(reference.file, 'utf8')).trim();
     if (value !== '') return value;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new FirebreakError(
-      'FB6004',
-      `${field}: ${reference.file} cannot be read (${code ?? 'unknown error'})`,
-    );
+    throw new FirebreakError('FB6004', `${field}: ${reference.file} cannot be read (${systemCode(error)})`);
   }
   throw new FirebreakError('FB6004', `${field}: ${reference.file} is empty`);
 }

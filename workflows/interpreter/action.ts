@@ -9,7 +9,7 @@ import type {
 } from '../../domain/action.ts';
 import type { Gate, Mode, Warrant } from '../../domain/decision.ts';
 import { effectiveMode, refusals } from '../../domain/guardrails.ts';
-import { digest, type JsonObject } from '../../domain/json.ts';
+import { digest, jsonCopy, type JsonObject } from '../../domain/json.ts';
 import { condition as holds, ExpressionError, render } from '../../language/run/expression.ts';
 import type { ActionStep } from '../../language/run/playbook.ts';
 import type { Answer } from '../gates.ts';
@@ -42,7 +42,11 @@ export async function executeAction(
     if (step.if !== undefined && !holds(step.if, scope)) {
       return end(state, record, 'skipped', 'its condition is false');
     }
-    input = render(step.with, scope) as JsonObject;
+    const rendered = render(step.with, scope);
+    if (rendered === null || typeof rendered !== 'object' || Array.isArray(rendered)) {
+      return end(state, record, 'failed', '`with` is not a map');
+    }
+    input = rendered;
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     return end(state, record, 'failed', error.message);
@@ -98,8 +102,8 @@ async function oneRound(
     plan: digest(plan),
     full: plan.full.digest,
     snapshot: plan.snapshot.digest,
-    authority: json(plan.authority),
-    facts: json(plan.facts),
+    authority: jsonCopy(plan.authority),
+    facts: jsonCopy(plan.facts),
     changes: plan.changeCount,
     notCovered: plan.notCovered.map(({ code, count }) => ({ code, count: count ?? 0 })),
   });
@@ -214,11 +218,11 @@ async function contain(
     step: step.id,
     changes: applied.changes
       .slice(0, 200)
-      .map(({ verb, object, before, after }) => json({ verb, object, before, after })),
+      .map(({ verb, object, before, after }) => jsonCopy({ verb, object, before, after })),
     changeCount: applied.changes.length,
     already: applied.already,
     measures: applied.measures,
-    artefacts: applied.artefacts.slice(0, 200).map(json),
+    artefacts: applied.artefacts.slice(0, 200).map(jsonCopy),
     unavailable: applied.unavailable.slice(0, 50),
     unavailableCount: applied.unavailable.length,
   });
@@ -269,7 +273,7 @@ export async function verify(state: IncidentState, record: StepRecord): Promise<
       { kind: 'step.verifying', data: { step: record.view.id } },
     );
     record.view.verification = verification;
-    state.recorder.note('step.verified', { step: record.view.id, ...json(verification) });
+    state.recorder.note('step.verified', { step: record.view.id, ...jsonCopy(verification) });
     return verification;
   } catch (error) {
     return failureOf(error);
@@ -385,9 +389,4 @@ function holdOf(state: IncidentState, step: string, authority: Authority): HoldR
     incident: state.recorder.incident,
     step,
   };
-}
-
-/** A value as the ledger holds it: without what JSON does not have. */
-function json(value: object): JsonObject {
-  return JSON.parse(JSON.stringify(value)) as JsonObject;
 }
