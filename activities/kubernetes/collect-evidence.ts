@@ -20,6 +20,7 @@ import { isKubernetesError, toFailure } from './errors.ts';
 import { collectEverything } from './evidence/collect.ts';
 import { isStoreFull, startCollection, storeFull } from './evidence/collection.ts';
 import { checkArtefacts } from './evidence/check.ts';
+import { beating } from './evidence/heartbeat.ts';
 import { manifestOf, readManifest, shortened } from './evidence/manifest.ts';
 import type { Manifest } from './evidence/manifest.ts';
 import { imagesOf } from './evidence/pods.ts';
@@ -174,7 +175,7 @@ async function apply(
     { incident, collector: collectorOf(step) },
     deadlineSeconds * 1_000,
   );
-  const pods = await beating(context, () =>
+  const pods = await beating(alive(context), () =>
     collectEverything(context, cluster, namespace, logBytes, collection),
   );
   const collected = collection.records.length;
@@ -254,7 +255,7 @@ async function verify(
     };
     return { state: any ? 'partial' : 'absent', verdict: claim.verdict, claims: [claim] };
   }
-  const stored = await beating(context, () => checkArtefacts(context, manifest));
+  const stored = await beating(alive(context), () => checkArtefacts(context, manifest));
   const missing = manifest.unavailable.filter(({ expected }) => !expected);
   const claims = [stored];
   if (missing.length > 0) {
@@ -304,29 +305,16 @@ async function keep(context: ActionContext, value: unknown): Promise<{ ref: Evid
   }
 }
 
-/** Heartbeats while `work` waits for long reads; a cancelled activity ends it through its signal. */
-async function beating<T>(context: ActionContext, work: () => Promise<T>): Promise<T> {
-  let cancelled: unknown;
-  const timer = setInterval(() => {
-    context.checkpoint(`${name}: working`).catch((error: unknown) => {
-      cancelled = error;
-    });
-  }, 5_000);
-  try {
-    const result = await work();
-    if (cancelled !== undefined) throw cancelled;
-    return result;
-  } finally {
-    clearInterval(timer);
-  }
-}
-
 async function typed<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     throw toFailure(error);
   }
+}
+
+function alive(context: ActionContext): () => Promise<void> {
+  return () => context.checkpoint(`${name}: working`);
 }
 
 function targetGone(message: string): ApplicationFailure {

@@ -9,11 +9,10 @@ export async function checkArtefacts(
 ): Promise<Claim> {
   const wrong: string[] = [];
   // Few at once: each is in memory whole.
-  await inParallel(artefacts, 4, async ({ name, digest, size }) => {
+  await inParallel(artefacts, 4, async ({ name, digest }) => {
     context.signal.throwIfAborted();
     try {
-      const bytes = await context.evidence.get({ digest });
-      if (bytes.length !== size) wrong.push(name);
+      await context.evidence.get({ digest });
     } catch {
       // Absent, altered or unreadable: either way it is no evidence now, and the claim says which one.
       wrong.push(name);

@@ -5,6 +5,7 @@ import { beforeEach, expect, test } from '@jest/globals';
 import type { Cluster } from '../../../activities/kubernetes/client.ts';
 import { clusterRegistry } from '../../../activities/kubernetes/client.ts';
 import { collectEvidence } from '../../../activities/kubernetes/collect-evidence.ts';
+import { beating } from '../../../activities/kubernetes/evidence/heartbeat.ts';
 import { KubernetesError } from '../../../activities/kubernetes/errors.ts';
 import { pathOf } from '../../../activities/kubernetes/resources.ts';
 import type { KubernetesObject, Location } from '../../../activities/kubernetes/resources.ts';
@@ -367,11 +368,18 @@ test('thousands of containers fit: few at once, few in the result, all in the ma
   answers['/api/v1/namespaces/shop/pods'] = Array.from({ length: 40 }, (_, n) =>
     object('Pod', `p-${n}`, { spec: { containers } }),
   );
+  for (let n = 0; n < 40; n++)
+    for (const { name } of containers) logs[`p-${n} ${name}`] = () => Readable.from([]);
+  logs['p-39 c0'] = () => {
+    throw refuse(403, 'logs are forbidden');
+  };
   const applied = await action().apply(context(), await mandate());
   expect(JSON.stringify(applied).length).toBeLessThan(100_000);
   expect(applied.unavailable).toHaveLength(101);
-  expect(applied.unavailable.at(-1)).toEqual({ what: '1500 more', why: 'named in the manifest' });
-  expect(JSON.parse(await read('manifest')).unavailable).toHaveLength(1_600);
+  // A fault comes before what was to be expected.
+  expect(applied.unavailable[0]?.why).toContain('logs are forbidden');
+  expect(applied.unavailable.at(-1)).toEqual({ what: '701 more', why: 'named in the manifest' });
+  expect(JSON.parse(await read('manifest')).unavailable).toHaveLength(801);
 });
 
 test('a cancelled activity stops', async () => {
@@ -406,3 +414,19 @@ test.each([
     deadlineSeconds: 120,
   });
 });
+
+test('long work heartbeats, and a refused heartbeat is not lost', async () => {
+  let beats = 0;
+  const thrice = () => waitUntil(() => beats >= 3).then(() => 'done');
+  expect(await beating(async () => void beats++, thrice, 1)).toBe('done');
+  let refusals = 0;
+  const refusing = () => {
+    refusals++;
+    return Promise.reject(new Error('cancelled'));
+  };
+  await expect(beating(refusing, () => waitUntil(() => refusals > 0), 1)).rejects.toThrow('cancelled');
+});
+
+async function waitUntil(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}

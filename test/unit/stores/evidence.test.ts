@@ -6,6 +6,7 @@ import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { EvidenceStoreFull } from '../../../domain/evidence.ts';
 import type { EvidenceRecord, EvidenceRef } from '../../../domain/evidence.ts';
+import { canonical } from '../../../domain/json.ts';
 import { openEvidence } from '../../../stores/evidence.ts';
 import { killWriter, runWriter, temporaryDirectory } from '../../support/store-processes.ts';
 
@@ -89,7 +90,11 @@ test('caps: of an artefact, of a call, of the store; what was refused leaves not
   const store = await openEvidence(dir, small);
   await expect(store.put(Buffer.alloc(601), 'x/y')).rejects.toThrow(EvidenceStoreFull);
   await expect(store.put(Buffer.alloc(11), 'x/y', { maxBytes: 10 })).rejects.toThrow(EvidenceStoreFull);
+  const tooLong = Readable.from([Buffer.alloc(400), Buffer.alloc(300)]);
+  await expect(store.put(tooLong, 'x/y')).rejects.toThrow(EvidenceStoreFull);
   await store.put(Buffer.alloc(600, 1), 'x/y');
+  // Until it is known to be there already, it counts.
+  await expect(store.put(Buffer.alloc(600, 1), 'x/y')).rejects.toThrow(EvidenceStoreFull);
   await store.put(Buffer.alloc(400, 2), 'x/y').then((ref) => expect(ref.size).toBe(400));
   await expect(store.put(Buffer.alloc(1, 3), 'x/y')).rejects.toThrow(EvidenceStoreFull);
   expect(await readdir(join(dir, 'sha256', '.drafts'))).toEqual([]);
@@ -145,6 +150,16 @@ test('cut at any byte, the index keeps every earlier line and takes further ones
     }),
     { numRuns: 30 },
   );
+});
+
+test('a line that two writers wrote counts once, as it was written first', async () => {
+  const dir = await temporaryDirectory();
+  const store = await openEvidence(dir, limits);
+  const ref = await store.put('x', 'text/plain');
+  await store.record([record(ref, 'a')]);
+  const later = canonical(record(ref, 'a', '2026-01-02T00:00:00Z'));
+  await appendFile(join(dir, 'index', 'inc-1.jsonl'), `${later}\n`);
+  expect(await store.index('inc-1')).toEqual([record(ref, 'a')]);
 });
 
 test('a line that was damaged, not torn, is named', async () => {
