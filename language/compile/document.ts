@@ -15,8 +15,8 @@ import type { Json } from '../../domain/json.ts';
 import type { Finding, Path } from './problem.ts';
 
 /** Bytes a file may have, and how deep it may nest. */
-export const maxBytes = 256 * 1024;
-export const maxNesting = 32;
+const maxBytes = 256 * 1024;
+const maxNesting = 32;
 
 /** A YAML file as plain data, with the way back to its text. */
 export interface Source {

@@ -3,7 +3,7 @@ import type { InputDeclaration, Playbook } from '../run/playbook.ts';
 import { suggest } from './problem.ts';
 
 /** Longest text an input may have. */
-export const maxInputLength = 4096;
+const maxInputLength = 4096;
 
 /** Something wrong with the inputs somebody gave. */
 export interface InputProblem {

@@ -4,9 +4,9 @@ import { admit, SyntaxRefused, walk, type UnknownName } from './syntax.ts';
 import { toCel, toJson, ValueError, Weights } from './value.ts';
 
 /** Longest expression, in characters. */
-export const maxExpression = 4096;
+const maxExpression = 4096;
 /** Steps an evaluation may take: a value looked at costs its size. Far below Temporal's two seconds for a workflow task. */
-export const maxSteps = 1_000_000;
+const maxSteps = 1_000_000;
 /** An error is an object with a stack: dearer than most values, and `exists` collects them. */
 const failureSteps = 50;
 const maxCached = 512;

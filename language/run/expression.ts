@@ -5,10 +5,10 @@ import type { Expression, Scope, Template } from './playbook.ts';
 export { ExpressionError } from './cel.ts';
 
 /** Most characters of JSON that a rendered template may have: it travels in a workflow's history. */
-export const maxRendered = 256 * 1024;
+const maxRendered = 256 * 1024;
 
 /** The names at the top of a playbook's expressions. */
-export const roots = ['inputs', 'alert', 'incident', 'steps'] as const satisfies readonly (keyof Scope)[];
+const roots = ['inputs', 'alert', 'incident', 'steps'] as const satisfies readonly (keyof Scope)[];
 
 const evaluator = createEvaluator(roots);
 

@@ -4,8 +4,8 @@ import type { Json } from '../../domain/json.ts';
 export type CelValue = null | boolean | number | bigint | string | CelValue[] | Map<string, CelValue>;
 
 /** Deepest nesting and most characters (of JSON, roughly) that a result may have. */
-export const maxDepth = 64;
-export const maxResult = 64 * 1024;
+const maxDepth = 64;
+const maxResult = 64 * 1024;
 
 /** Why a value cannot cross between JSON and CEL. */
 export class ValueError extends Error {
