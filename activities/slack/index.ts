@@ -72,6 +72,10 @@ async function postOnce(
     if (answer.ts === undefined) throw new TypeError('chat.postMessage: Slack named no timestamp');
     return { channel: answer.channel ?? channel, ts: answer.ts };
   } catch (error) {
+    // Whoever deletes a question must not silence what is said about it.
+    if (thread !== undefined && platformError(error) === 'thread_not_found') {
+      return postOnce(slack, { channel, key, message });
+    }
     throw asFailure('chat.postMessage', error);
   }
 }

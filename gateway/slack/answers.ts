@@ -10,6 +10,9 @@ export function refusal(wish: Wish, error: unknown): string {
   if (!(error instanceof Problem))
     return `Your ${wish} could not be recorded. Nothing changed: try again. (FB1900)`;
   const detail = error.detail.replace(/\.$/, '');
+  if (error.code === 'FB1403') {
+    return `It is not known yet whether your ${wish} was recorded: ${detail}. (${error.code})`;
+  }
   if (error.status === 503) {
     return `Your ${wish} could not be recorded: ${detail}. If this persists, decide with the firebreak command. (${error.code})`;
   }

@@ -44,8 +44,7 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
 
   app.action(slackActions.approve, async ({ ack, body, respond }) => {
     await ack();
-    await clicked('approval', body, respond, async (_click, value, person) => {
-      const bound = must(readGateButton(value));
+    await clicked('approval', body, respond, readGateButton, async (_click, bound, person) => {
       await decisions.decide({
         incident: bound.i,
         gate: bound.g,
@@ -60,8 +59,8 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
 
   app.action(slackActions.deny, async ({ ack, body, respond }) => {
     await ack();
-    await clicked('denial', body, respond, async (click, value) => {
-      const view = denyView({ ...must(readGateButton(value)), channel: click.channel.id });
+    await clicked('denial', body, respond, readGateButton, async (click, bound) => {
+      const view = denyView({ ...bound, channel: click.channel.id });
       await client.views.open({ trigger_id: click.trigger_id, view });
       return undefined;
     });
@@ -69,8 +68,8 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
 
   app.action(slackActions.release, async ({ ack, body, respond }) => {
     await ack();
-    await clicked('release request', body, respond, async (click, value) => {
-      const view = releaseView({ ...must(readReleaseButton(value)), channel: click.channel.id });
+    await clicked('release request', body, respond, readReleaseButton, async (click, bound) => {
+      const view = releaseView({ ...bound, channel: click.channel.id });
       await client.views.open({ trigger_id: click.trigger_id, view });
       return undefined;
     });
@@ -79,7 +78,7 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
   app.view(forms.deny, async ({ ack, body }: SlackViewMiddlewareArgs<ViewSubmitAction>) => {
     const form = must(submissionSchema.safeParse(body).data);
     const bound = must(readDenyForm(form.view.private_metadata));
-    await submitted('denial', form, bound.channel, ack, (person, reason) =>
+    await submitted('denial', form, bound, ack, (person, reason) =>
       decisions.decide({
         incident: bound.i,
         gate: bound.g,
@@ -95,7 +94,7 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
   app.view(forms.release, async ({ ack, body }: SlackViewMiddlewareArgs<ViewSubmitAction>) => {
     const form = must(submissionSchema.safeParse(body).data);
     const bound = must(readReleaseForm(form.view.private_metadata));
-    await submitted('release request', form, bound.channel, ack, (person, reason) =>
+    await submitted('release request', form, bound, ack, (person, reason) =>
       decisions.command({
         incident: bound.i,
         command: 'release',
@@ -109,19 +108,21 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
   });
 
   /** Identifies the person and does what they clicked; what came of it, or stands against it, is told to them alone. */
-  async function clicked(
+  async function clicked<T extends { i: string }>(
     wish: Wish,
     body: unknown,
     respond: RespondFn,
-    act: (click: Click, value: string, person: Person) => Promise<string | undefined>,
+    read: (value: string) => T | undefined,
+    act: (click: Click, bound: T, person: Person) => Promise<string | undefined>,
   ): Promise<void> {
     const click = must(clickSchema.safeParse(body).data);
+    const bound = read(click.actions[0]?.value ?? '');
     let told: string | undefined;
     try {
       const person = await deps.accounts.identify(whoOf(click));
-      told = await act(click, click.actions[0]?.value ?? '', person);
+      told = await act(click, must(bound), person);
     } catch (error) {
-      await report(error, click);
+      await report(error, click, bound?.i);
       told = refusal(wish, error);
     }
     if (told === undefined) return;
@@ -133,7 +134,7 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
   async function submitted(
     wish: Wish,
     form: Submission,
-    channel: string,
+    { i: incident, channel }: { i: string; channel: string },
     ack: AckFn<ViewResponseAction>,
     act: (person: Person, reason: string) => Promise<void>,
   ): Promise<void> {
@@ -143,7 +144,7 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
       .then(
         () => `Your ${wish} is recorded.`,
         async (error: unknown) => {
-          await report(error, form);
+          await report(error, form, incident);
           return { refused: refusal(wish, error) };
         },
       );
@@ -171,14 +172,19 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
   }
 
   /** The decision service records what it refuses; what never got there is recorded here. */
-  async function report(error: unknown, by: Click | Submission): Promise<void> {
+  async function report(error: unknown, by: Click | Submission, incident: string | undefined): Promise<void> {
     if (!(error instanceof Problem)) {
       logger.error({ err: plainly(error) }, 'FB1900: a Slack interaction failed');
     } else if (error.code.startsWith('FB13')) {
       const { user, team } = whoOf(by);
-      const actor = `slack:${team}/${user}`;
-      const detail = { why: error.detail };
-      await deps.accessLog.append({ outcome: 'refused', kind: 'slack', code: error.code, actor, detail });
+      await deps.accessLog.append({
+        outcome: 'refused',
+        kind: 'slack',
+        code: error.code,
+        actor: `slack:${team}/${user}`,
+        ...(incident === undefined ? {} : { incident }),
+        detail: { why: error.detail },
+      });
     }
   }
 }

@@ -31,8 +31,8 @@ export function addRoutes(scope: FastifyInstance, deps: RouteDependencies): void
     return reply.code(tooLarge ? 413 : 500).send('');
   });
   const handle = (request: FastifyRequest, reply: FastifyReply) => take(deps, request, reply);
-  scope.post('/slack/interactions', { bodyLimit }, handle);
-  scope.post('/slack/events', { bodyLimit }, handle);
+  scope.post('/slack/interactions', { bodyLimit, schema: { hide: true } }, handle);
+  scope.post('/slack/events', { bodyLimit, schema: { hide: true } }, handle);
 }
 
 /** Signature, then memory, then meaning: only what Slack signed is remembered, and nothing happens before it is. */

@@ -116,6 +116,15 @@ test('danger is shown in the channel too, and calls the configured group', async
   expect(said).toContain('firebreak.release');
 });
 
+test('news of a question that somebody has deleted is told in the channel', async () => {
+  slack.fail({ kind: 'error', error: 'thread_not_found', method: 'chat.postMessage' });
+  const told = { ...news, channel, message: { channel, ts: '1700000000.000001' }, dedupe: 'orphan' };
+  await attempt(1, activities['slack.tell'], told);
+  const [message] = await posted('tell/orphan');
+  expect(message).toBeDefined();
+  expect(message?.thread_ts).toBeUndefined();
+});
+
 test('a rate limit is waited for by Temporal, not by the process', async () => {
   slack.rateLimit({ method: 'chat.postMessage', retryAfter: 7 });
   await expect(

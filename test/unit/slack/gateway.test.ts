@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Told } from '../../../testbed/slack.ts';
-import { Refused, TemporalUnavailable } from '../../../gateway/temporal-port.ts';
+import { Refused, TemporalUnavailable, WorkerUnavailable } from '../../../gateway/temporal-port.ts';
 import { attempt } from './attempt.ts';
 import { startHouse, type House } from './house.ts';
 import { incident, notice } from './notices.ts';
@@ -21,6 +21,7 @@ beforeAll(async () => {
       { name: 'stranger', kind: 'stranger' },
       { name: 'nobody' },
       { name: 'leaver' },
+      { name: 'barred' },
     ],
     unlisted: ['nobody'],
     channels: [{ name: 'incidents', external: true }],
@@ -143,6 +144,27 @@ test('with Temporal down the person learns that nothing changed', async () => {
   );
 });
 
+test('when no worker answers the person learns that it is not known', async () => {
+  house.refuse.with = new WorkerUnavailable();
+  const before = heard('alice');
+  await click('alice', 'approve');
+  expect(await told('alice', before)).toMatch(
+    /^It is not known yet whether your approval was recorded: .*counts once/,
+  );
+});
+
+test('somebody who is barred between opening a form and submitting it is refused in the form', async () => {
+  await click('barred', 'deny');
+  await house.slack.waitForView('barred');
+  house.slack.setUserKind('barred', 'deactivated');
+  house.clock.offsetMs = 200_000;
+  const submitted = await house.slack.submitView({ user: 'barred', values: { reason: { text: 'no' } } });
+  expect(submitted.outcome).toBe('errors');
+  expect(submitted.errors['reason']).toContain('(FB1315)');
+  expect(house.calls).toBe(0);
+  expect(house.access).toMatchObject([{ code: 'FB1315', incident }]);
+});
+
 test.each([
   ['guest', 'FB1315'],
   ['visitor', 'FB1315'],
@@ -164,6 +186,7 @@ test.each([
       kind: 'slack',
       code,
       actor: `slack:${house.slack.users[user]?.teamId}/${idOf(user)}`,
+      incident,
       detail: { why: expect.any(String) },
     })),
   );
