@@ -6,7 +6,13 @@ import { incidentWorkflowId, type IncidentArguments } from '../workflows/contrac
 import type { OpeningRequest } from './opening.ts';
 import { Problem } from './problem.ts';
 import { Recent } from './recent.ts';
-import { AlreadyOpen, NotOpen, TemporalUnavailable, type IncidentPort } from './temporal-port.ts';
+import {
+  AlreadyOpen,
+  NotOpen,
+  TemporalUnavailable,
+  type IncidentPort,
+  type IncidentRun,
+} from './temporal-port.ts';
 
 /** What became of an alert once it was durable. `duplicate`: this very alert was durable before. */
 export interface Intake {
@@ -58,7 +64,7 @@ export class AlertIntake {
   readonly #lanes = new Map<Digest, Lane>();
   /** (key, alert) → incident, for alerts known to be durable: a flood of copies reaches Temporal once. */
   readonly #durable = new Recent<string>(remembered);
-  readonly #open = new Recent<{ incident: string; runId: string }>(openKept);
+  readonly #open = new Recent<IncidentRun>(openKept);
   #queued = 0;
 
   constructor(options: IntakeOptions) {
@@ -119,7 +125,9 @@ export class AlertIntake {
     while (lane.waiting.length > 0) {
       const pause = lane.lastSignal + (this.#options.paceMs ?? 200) - Date.now();
       if (pause > 0) await sleep(pause);
+      this.#answerCopies(key, lane);
       const batch = takeBatch(lane.waiting);
+      if (batch.length === 0) break;
       try {
         const { incident, opener, before } = await this.#commit(key, batch, lane);
         for (const waiting of batch) {
@@ -136,6 +144,17 @@ export class AlertIntake {
     this.#lanes.delete(key);
   }
 
+  /** Answers those whose alert became durable while they waited. */
+  #answerCopies(key: Digest, lane: Lane): void {
+    lane.waiting = lane.waiting.filter(({ request, resolve }) => {
+      const incident = this.#durable.get(durableKey(key, request.alert));
+      if (incident === undefined) return true;
+      this.#queued -= 1;
+      resolve({ incident, status: 'duplicate' });
+      return false;
+    });
+  }
+
   /** Makes a batch durable. `opener`: whose alert opened the incident; `before`: identity of an alert that had opened it earlier. */
   async #commit(
     key: Digest,
@@ -147,18 +166,14 @@ export class AlertIntake {
     const [first] = batch;
     if (first === undefined) throw new TypeError('an empty batch');
     for (let round = 0; round < maxRounds; round++) {
-      const cached = this.#open.get(key);
-      const run =
-        cached === undefined
-          ? await incidents.describe(workflowId)
-          : { ...cached, open: true, firstAlert: '' };
+      const run = this.#open.get(key) ?? (await incidents.describe(workflowId));
       const before = run === undefined || run.firstAlert === '' ? undefined : run.firstAlert;
       if (run?.open === true) {
         const alerts = distinct(batch, before);
         try {
           if (alerts.length > 0) await incidents.signal(workflowId, run.runId, alerts.map(slim));
           lane.lastSignal = Date.now();
-          this.#open.set(key, { incident: run.incident, runId: run.runId });
+          this.#open.set(key, run);
           return { incident: run.incident, ...(before === undefined ? {} : { before }) };
         } catch (error) {
           if (!(error instanceof NotOpen)) throw error;
@@ -193,12 +208,9 @@ export class AlertIntake {
     const workflowId = incidentWorkflowId(request.key);
     const incident = `inc-${workflowId.slice('incident/'.length)}-${randomId()}`;
     const input = await prepare(request, incident, predecessor);
-    const runId = await incidents.start(
-      workflowId,
-      input,
-      request.alert === null ? '' : identity(request.alert),
-    );
-    this.#open.set(request.key, { incident, runId });
+    const firstAlert = request.alert === null ? '' : identity(request.alert);
+    const runId = await incidents.start(workflowId, input, firstAlert);
+    this.#open.set(request.key, { incident, runId, open: true, firstAlert });
     return incident;
   }
 }

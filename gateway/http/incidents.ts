@@ -73,7 +73,14 @@ function addReading(instance: FastifyInstance, deps: IncidentDependencies): void
         response: { 200: schemas.incidentResponse, ...failures, ...problemsFor([404]) },
       },
     },
-    async ({ params }) => ({ ...(await view(deps, params.id)) }),
+    async ({ params }) => {
+      const found = await view(deps, params.id);
+      return {
+        ...found,
+        steps: found.steps.map((step) => ({ ...step })),
+        gates: found.gates.map((gate) => ({ ...gate })),
+      };
+    },
   );
 
   app.get(
