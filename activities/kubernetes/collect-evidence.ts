@@ -1,12 +1,10 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { z } from 'zod';
 import type {
   Action,
   ActionContext,
   Applied,
   Authority,
   Claim,
-  Limit,
   Mandate,
   Plan,
   Target,
@@ -21,44 +19,16 @@ import { collectEverything } from './evidence/collect.ts';
 import { isStoreFull, startCollection, storeFull } from './evidence/collection.ts';
 import { checkArtefacts } from './evidence/check.ts';
 import { beating } from './evidence/heartbeat.ts';
+import { input, maxDeadlineSeconds, notCovered, outputs } from './evidence/contract.ts';
+import type { CollectEvidenceInput } from './evidence/contract.ts';
 import { manifestOf, readManifest, shortened } from './evidence/manifest.ts';
 import type { Manifest } from './evidence/manifest.ts';
 import { imagesOf } from './evidence/pods.ts';
 import type { Pod } from './evidence/pods.ts';
 import { evidencePermissions, namespaceSources } from './evidence/sources.ts';
-import { isNamespaceName, resources } from './resources.ts';
+import { resources } from './resources.ts';
 
 const name = 'kubernetes.collect-evidence';
-const maxDeadlineSeconds = 600;
-
-const input = z.strictObject({
-  cluster: z.string().min(1).max(200),
-  namespace: z.string().refine(isNamespaceName, 'must be the name of a namespace'),
-  logBytes: z
-    .int()
-    .min(1_024)
-    .max(100 * 1024 * 1024)
-    .default(10 * 1024 * 1024),
-  deadlineSeconds: z.int().min(1).max(maxDeadlineSeconds).default(120),
-});
-export type CollectEvidenceInput = z.infer<typeof input>;
-
-const notCovered: Limit[] = [
-  {
-    code: 'memory-and-disk',
-    text: 'Memory, processes and file systems of the containers are not collected.',
-  },
-  { code: 'rotated-logs', text: 'The API serves only the newest file of a log that the node has rotated.' },
-  {
-    code: 'gone-pods',
-    text: 'Pods that were deleted before are not there to be read; events are kept for about an hour.',
-  },
-  {
-    code: 'secrets',
-    text: 'Secrets and ConfigMaps are never read. Values in pod specs are in the evidence store, and nowhere else.',
-  },
-  { code: 'audit-log', text: "The API server's audit log and the nodes' own logs are not collected." },
-];
 
 /**
  * Collects what a namespace's API objects and logs can tell, into the evidence store. It changes nothing; what could not be had is recorded, and
@@ -73,7 +43,7 @@ export function collectEvidence({ clusters }: { clusters: ClusterRegistry }): Ac
       'container, current and previous, each under its SHA-256. What cannot be had, by the deadline or at all, is recorded with the reason.',
     effect: 'read',
     input,
-    outputs: outputsSchema,
+    outputs,
     permissions: evidencePermissions(),
     notCovered,
     timing: {
@@ -328,27 +298,3 @@ function collectorOf(step: string): string {
 function manifestName(namespace: string): string {
   return `namespaces/${namespace}/manifest`;
 }
-
-const text = { type: 'string' };
-const outputsSchema = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['artefacts', 'bytes', 'complete', 'manifest', 'pods', 'images'],
-  properties: {
-    artefacts: { type: 'integer', minimum: 0 },
-    bytes: { type: 'integer', minimum: 0 },
-    complete: { type: 'boolean' },
-    manifest: text,
-    pods: { type: 'array', maxItems: 100, items: text },
-    images: {
-      type: 'array',
-      maxItems: 200,
-      items: {
-        type: 'object',
-        additionalProperties: false,
-        required: ['pod', 'container', 'image', 'imageID'],
-        properties: { pod: text, container: text, image: text, imageID: text },
-      },
-    },
-  },
-};
