@@ -14,6 +14,7 @@ import {
 import { bundleReadme } from './bundle/readme.ts';
 import { jsonFile, writeBundle, type BundleWriter } from './bundle/write.ts';
 import { quote } from './findings.ts';
+import { references } from './verify/evidence.ts';
 import { eventsOf, eventTypes, object, payloadsOf } from './history.ts';
 
 /** What an export needs of the state directory. */
@@ -63,7 +64,7 @@ export async function exportIncident(options: {
     await bundle.add(names.playbook, jsonFile(object(payloadsOf(started)[0])['playbook'] ?? {}));
     const lines = (await state.accessLog.read()).map((line) => jsonFile(withhold(line, incident)));
     await bundle.add(names.accessLog, lines.join(''));
-    const artefacts = await addEvidence(state, incident, bundle, warnings);
+    const artefacts = await addEvidence(state, incident, entries, bundle, warnings);
     await bundle.add(names.readme, bundleReadme(incident, state.ledgerSigner.publicKey.id));
     await bundle.finish(incident, now().toISOString(), state.ledgerSigner);
     return { incident, dir: outDir, entries: entries.length, runs, artefacts, warnings };
@@ -128,12 +129,14 @@ function withhold(line: AccessEntry, incident: string): AccessLine {
 async function addEvidence(
   state: ExportState,
   incident: string,
+  entries: readonly LedgerEntry[],
   bundle: BundleWriter,
   warnings: string[],
 ): Promise<number> {
   const records = await state.evidence.index(incident);
   await bundle.add(names.evidence, jsonFile(records));
   const digests = new Set<Digest>(records.map(({ ref }) => ref.digest));
+  for (const { data } of entries) for (const { digest } of references(data)) digests.add(digest);
   let count = 0;
   for (const digest of [...digests].toSorted()) {
     try {

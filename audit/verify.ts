@@ -1,9 +1,12 @@
 import type { LedgerEntry } from '../domain/ledger.ts';
 import type { PublicKey } from '../domain/signature.ts';
+import type { Person } from '../domain/person.ts';
+import type { Playbook } from '../language/run/playbook.ts';
 import type { IncidentArguments } from '../workflows/contract.ts';
 import { names } from './bundle/layout.ts';
-import { readBundle } from './bundle/read.ts';
+import { readBundle, type Files } from './bundle/read.ts';
 import { Findings, quote, type Finding } from './findings.ts';
+import { object } from './history.ts';
 import { parsePublicKey } from './keys.ts';
 import { replayBundle } from './replay/bundle.ts';
 import { checkAccessLog } from './verify/access-log.ts';
@@ -15,6 +18,7 @@ import { checkLedger, checkSeal } from './verify/ledger.ts';
 import { checkPlaybook } from './verify/playbook.ts';
 import { checkReplay } from './verify/replayed.ts';
 import { checkRuns, type Run } from './verify/runs.ts';
+import { checkUpdates } from './verify/updates.ts';
 import { checkOpening, checkWarrants } from './verify/warrants.ts';
 
 /** What the bundle is about and how much of it was checked. Of a bundle with findings, what it claims. */
@@ -52,8 +56,18 @@ export interface Verified {
   report: Report;
   /** As the workflow produced them again. Only these are shown to people. */
   entries: LedgerEntry[];
-  input: IncidentArguments | undefined;
+  people: Person[];
+  playbook: Playbook | undefined;
+}
+
+/** What can be judged without running anything. */
+export interface Parts {
+  trusted: PublicKey;
+  findings: Findings;
+  files: Files;
+  entries: LedgerEntry[];
   runs: Run[];
+  facts: Facts;
 }
 
 export interface VerifyOptions {
@@ -83,13 +97,35 @@ export async function verifyFully(
   key: string | PublicKey,
   options: VerifyOptions = {},
 ): Promise<Verified> {
+  const { files, findings, entries, runs, facts } = await checkParts(dir, key);
+  const events = runs.reduce((sum, run) => Math.max(sum, run.events.length), 0);
+  const timeoutMs = options.replayTimeoutMs ?? 120_000 * (1 + Math.ceil(events / 10_000));
+  const codePath = await replayBundle(options.workflowsPath);
+  const recomputed = await checkReplay(runs, files, entries, codePath, timeoutMs, findings);
+  const input = runs[0]?.input ?? {};
+  const people = object(input['policy'])['people'];
+  return {
+    report: {
+      ok: findings.count === 0,
+      findings: findings.list,
+      count: findings.count,
+      facts: { ...facts, recomputed: recomputed.length },
+    },
+    entries: recomputed,
+    people: (Array.isArray(people) ? people.map(object) : []) as unknown as Person[],
+    playbook: input['playbook'] as unknown as Playbook | undefined,
+  };
+}
+
+/** Signatures, then every part by itself and against the others. A bundle without findings here is not verified yet. */
+export async function checkParts(dir: string, key: string | PublicKey): Promise<Parts> {
   const trusted = typeof key === 'string' ? parsePublicKey(key) : key;
   const findings = new Findings();
   const files = await readBundle(dir, findings);
   const manifest = checkContainer(files, trusted, findings);
   const seal = checkSeal(files, trusted, findings);
   const incident = manifest?.incident ?? seal?.incident;
-  if (seal !== undefined && incident !== undefined && seal.incident !== incident) {
+  if (seal !== undefined && seal.incident !== incident) {
     findings.add('FB5109', names.seal, '', 'the seal is of another incident', {
       expected: incident,
       found: seal.incident,
@@ -97,16 +133,17 @@ export async function verifyFully(
   }
   const entries = checkLedger(files, incident, seal, findings);
   const runs = checkRuns(files, incident, seal, trusted, findings);
-  const input = runs[0]?.input as unknown as IncidentArguments | undefined;
-  guarded('the activities of the history', names.ledger, findings, () =>
-    checkCarried(runs, entries, seal, findings),
-  );
+  const first = runs[0];
+  const input = first?.input as unknown as IncidentArguments | undefined;
   // The seal's keys when there is one: the history's own would vouch for themselves.
-  const keys = seal?.gatewayKeys ?? input?.policy?.gatewayKeys ?? [];
-  if (input !== undefined && runs[0] !== undefined) {
-    const first = runs[0];
-    guarded('the opening', first.file, findings, () => checkOpening(first, seal, keys, findings));
-    guarded('decisions', names.ledger, findings, () => {
+  const own = object(object(first?.input)['policy'])['gatewayKeys'];
+  const keys = seal?.gatewayKeys ?? ((Array.isArray(own) ? own.map(object) : []) as unknown as PublicKey[]);
+  const guard = (what: string, file: string, check: () => void) => guarded(what, file, findings, check);
+  guard('the activities', names.ledger, () => checkCarried(runs, entries, seal, findings));
+  if (first !== undefined && input !== undefined) {
+    guard('the opening', first.file, () => checkOpening(first, seal, keys, findings));
+    guard('the updates', first.file, () => checkUpdates(runs, entries, keys, findings));
+    guard('the decisions', names.ledger, () => {
       const gates = checkDecisions(entries, input.policy, keys, findings);
       checkWarrants(runs, gates, findings);
     });
@@ -114,33 +151,21 @@ export async function verifyFully(
   const artefacts = checkEvidence(files, incident, entries, findings);
   const lines = checkAccessLog(files, incident, findings);
   checkPlaybook(files, input?.playbookDigest, findings);
-  const events = runs.reduce((sum, run) => Math.max(sum, run.events.length), 0);
-  const timeoutMs = options.replayTimeoutMs ?? 120_000 * (1 + Math.ceil(events / 10_000));
-  const recomputed = await checkReplay(
-    runs,
-    files,
-    entries,
-    await replayBundle(options.workflowsPath),
-    timeoutMs,
-    findings,
-  );
-
   const facts: Facts = {
     incident: incident ?? '',
     exportedAt: manifest?.at ?? '',
     outcome: seal?.outcome ?? '',
     key: trusted.id,
-    runs: runs.map(({ run, workflowId, events: { length } }) => ({ run, workflowId, events: length })),
+    runs: runs.map(({ run, workflowId, events }) => ({ run, workflowId, events: events.length })),
     entries: entries.length,
-    recomputed: recomputed.length,
+    recomputed: 0,
     artefacts,
     accessLines: lines.length,
     accessLinesWithheld: lines.filter((line) => 'withheld' in line).length,
     workflowBundle: seal?.workflowBundle ?? '',
     gatewayKeys: keys.map(({ id }) => id),
   };
-  const report = { ok: findings.count === 0, findings: findings.list, count: findings.count, facts };
-  return { report, entries: recomputed, input, runs };
+  return { trusted, findings, files, entries, runs, facts };
 }
 
 /** Runs a check over parts whose inner shape nobody vouches for: one that cannot be followed is a finding, not a crash. */

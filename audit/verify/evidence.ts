@@ -1,9 +1,10 @@
-import type { Digest, Json } from '../../domain/json.ts';
+import type { Digest, Json, JsonObject } from '../../domain/json.ts';
 import type { LedgerEntry } from '../../domain/ledger.ts';
 import { artefactDigest, artefactName, evidenceIndexShape, names } from '../bundle/layout.ts';
 import { checked, jsonOf } from '../bundle/parse.ts';
 import type { Files } from '../bundle/read.ts';
 import { quote, type Findings } from '../findings.ts';
+import { object } from '../history.ts';
 
 /** Every artefact against its digest, the chain of custody and the ledger. Answers how many artefacts there are. */
 export function checkEvidence(
@@ -44,6 +45,7 @@ export function checkEvidence(
     }
   });
 
+  const referred = new Set(entries.flatMap(({ data }) => references(data)).map(({ digest }) => digest));
   let artefacts = 0;
   for (const [name, file] of files) {
     const digest = artefactDigest(name);
@@ -55,19 +57,26 @@ export function checkEvidence(
         found: file.digest,
       });
     }
-    if (records !== undefined && !indexed.has(digest)) {
+    if (records !== undefined && !indexed.has(digest) && !referred.has(digest)) {
       findings.add('FB5705', name, '', 'no record says where this artefact came from');
     }
   }
 
-  if (records !== undefined) {
-    for (const entry of entries) {
-      for (const digest of new Set(references(entry.data))) {
-        if (indexed.has(digest)) continue;
+  for (const entry of entries) {
+    const at = `entry ${entry.seq}`;
+    for (const { digest, custody } of references(entry.data)) {
+      if (!files.has(artefactName(digest))) {
+        findings.add(
+          'FB5701',
+          artefactName(digest),
+          '',
+          `${at} of the ledger refers to an artefact that is not in the bundle`,
+        );
+      } else if (custody && records !== undefined && !indexed.has(digest)) {
         findings.add(
           'FB5704',
           names.evidence,
-          `entry ${entry.seq}`,
+          at,
           `the ledger refers to ${digest}, of which there is no record`,
         );
       }
@@ -76,13 +85,29 @@ export function checkEvidence(
   return artefacts;
 }
 
-/** Digests of everything in a value that has the shape of an EvidenceRef. */
-export function references(value: Json): Digest[] {
-  if (typeof value !== 'object' || value === null) return [];
-  if (Array.isArray(value)) return value.flatMap(references);
-  const { digest, size, mediaType } = value;
-  if (typeof digest === 'string' && typeof size === 'number' && typeof mediaType === 'string') {
-    return [digest as Digest];
-  }
-  return Object.values(value).flatMap(references);
+/** Fields of ledger entries that hold the bare digest of an artefact: an alert's body, a whole plan, a snapshot. */
+const digestFields = ['raw', 'full', 'snapshot'];
+
+export interface Reference {
+  digest: Digest;
+  /** Collected as evidence: then there must be a record of who, where and when. */
+  custody: boolean;
+}
+
+/** The artefacts that a ledger entry refers to. */
+export function references(data: JsonObject): Reference[] {
+  const bare = digestFields.flatMap((field) => {
+    const digest = asDigest(data[field]);
+    return digest === undefined ? [] : [{ digest, custody: false }];
+  });
+  const collected = Array.isArray(data['artefacts']) ? data['artefacts'] : [];
+  const refs = collected.flatMap((item) => {
+    const digest = asDigest(object(item)['digest']);
+    return digest === undefined ? [] : [{ digest, custody: true }];
+  });
+  return [...bare, ...refs];
+}
+
+function asDigest(value: Json | undefined): Digest | undefined {
+  return typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value) ? (value as Digest) : undefined;
 }
