@@ -30,7 +30,7 @@ const fixes: { [error: string]: string } = {
   invalid_arguments: 'Slack does not take the message as it was built: report this',
 };
 
-export const slackFailure = 'Slack';
+const slackFailure = 'Slack';
 
 /** Slack's error code when its API refused the call. */
 export function platformError(error: unknown): string | undefined {

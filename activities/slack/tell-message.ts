@@ -15,7 +15,7 @@ type Told = Pick<
 
 const marks = { info: 'ℹ️', good: '✅', warning: '⚠️', danger: '🚨' } as const;
 /** Lines shown, and users called in one message. */
-const most = { lines: 20, called: 40 };
+const most = { lines: 20, called: 80 };
 
 /** News of an incident. `title` and `lines` may hold a detector's words: they are shown unparsed, each on a line of its own. */
 export function tellMessage(told: Told, groups: SlackGroups): Rendered {
@@ -28,7 +28,13 @@ export function tellMessage(told: Told, groups: SlackGroups): Rendered {
   ];
   // Only ids from the configuration, never a text, are in this one parsed element: a mention there is known to notify.
   if (calls.length > 0) {
-    blocks.push({ type: 'section', text: { type: 'mrkdwn', text: calls.join(' '), verbatim: true } });
+    blocks.push({
+      type: 'section',
+      text: { type: 'mrkdwn', text: calls.slice(0, most.called).join(' '), verbatim: true },
+    });
+  }
+  if (calls.length > most.called) {
+    blocks.push(smallPrint(`+ ${calls.length - most.called} more are not called: use a Slack user group`));
   }
   if (uncalled.length > 0) {
     blocks.push(smallPrint(`Not called, no Slack group is configured for: ${names(uncalled, 10, 60)}`));
@@ -57,7 +63,7 @@ function mentions(wanted: readonly string[], groups: SlackGroups): { calls: stri
     if (ids.length === 0) uncalled.push(group);
     for (const id of ids) calls.add(mention(id));
   }
-  return { calls: [...calls].slice(0, most.called), uncalled };
+  return { calls: [...calls], uncalled };
 }
 
 function mention(id: string): string {

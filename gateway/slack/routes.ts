@@ -89,7 +89,7 @@ function refuse(deps: RouteDependencies, request: FastifyRequest, code: string, 
     outcome: 'refused',
     kind: 'slack',
     code,
-    actor: `address:${request.ip}`,
+    actor: `ip:${request.ip}`,
     detail,
   });
 }

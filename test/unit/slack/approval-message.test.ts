@@ -340,6 +340,21 @@ test('news, as Slack gets it', () => {
   });
 });
 
+test('more people than one message can call are counted', () => {
+  const many = Array.from({ length: 100 }, (_, n) => `U${String(n).padStart(20, '0')}`);
+  const told = {
+    incident,
+    title: 't',
+    lines: [],
+    level: 'danger' as const,
+    mention: ['all'],
+    offerRelease: false,
+  };
+  const message = tellMessage(told, { all: many });
+  expectFit(message);
+  expect(JSON.stringify(message.blocks)).toContain('+ 20 more are not called');
+});
+
 test('any news fits; only configured ids are parsed', () => {
   const groups = { responders: 'S012AB3CD', leads: ['U01', 'U02'] };
   const told = record({

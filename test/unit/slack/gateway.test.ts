@@ -245,7 +245,7 @@ test.each([
       outcome: 'refused',
       kind: 'slack',
       code,
-      actor: 'address:127.0.0.1',
+      actor: 'ip:127.0.0.1',
       detail: { why: expect.any(String), path: '/slack/interactions' },
     },
   ]);

@@ -3,7 +3,7 @@ import type { GateNotice } from '../../../workflows/contract.ts';
 
 export const incident = 'inc-0123456789abcdef-abcdef';
 
-export const gate: Gate = {
+const gate: Gate = {
   incident,
   id: 'quarantine',
   purpose: 'contain',
