@@ -22,6 +22,16 @@ export interface EvidenceRecord {
   at: string;
 }
 
+export interface EvidencePutLimits {
+  /** Bytes of this artefact; the store's own limit still applies. */
+  maxBytes?: number;
+  /**
+   * What a containment cannot do without, such as the snapshot that its undo needs: it may go beyond the store's total, so that evidence
+   * that filled it never blocks a containment.
+   */
+  essential?: boolean;
+}
+
 /** Append-only. The same bytes stored twice are one artefact; nothing is ever overwritten or removed. */
 export interface EvidenceStore {
   /**
@@ -31,7 +41,7 @@ export interface EvidenceStore {
   put(
     content: Uint8Array | string | Readable,
     mediaType: string,
-    limits?: { maxBytes?: number },
+    limits?: EvidencePutLimits,
   ): Promise<EvidenceRef>;
   /** @throws when the artefact is absent, or its bytes do not match its digest. */
   get(ref: Pick<EvidenceRef, 'digest'>): Promise<Uint8Array>;

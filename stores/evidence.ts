@@ -43,7 +43,7 @@ export async function openEvidence(
           throw new EvidenceStoreFull(`the artefact is larger than its limit of ${cap} bytes`);
         }
         // Counted as it streams, so that artefacts written at once share the cap.
-        if (used + chunk.length > limits.maxTotalBytes) {
+        if (own.essential !== true && used + chunk.length > limits.maxTotalBytes) {
           throw new EvidenceStoreFull(
             `the evidence store has reached its limit of ${limits.maxTotalBytes} bytes`,
           );

@@ -27,7 +27,7 @@ function signatureOf(action: Action): ActionSignature {
     effect: action.effect,
     timing: action.timing,
     holds: action.hold !== undefined,
-    input: jsonCopy(z.toJSONSchema(action.input)),
+    input: jsonCopy(z.toJSONSchema(action.input, { io: 'input' })),
     outputs: action.outputs,
   };
 }

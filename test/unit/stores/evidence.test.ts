@@ -97,6 +97,13 @@ test('caps: of an artefact, of a call, of the store; what was refused leaves not
   await expect(store.put(Buffer.alloc(600, 1), 'x/y')).rejects.toThrow(EvidenceStoreFull);
   await store.put(Buffer.alloc(400, 2), 'x/y').then((ref) => expect(ref.size).toBe(400));
   await expect(store.put(Buffer.alloc(1, 3), 'x/y')).rejects.toThrow(EvidenceStoreFull);
+  // A snapshot that an undo needs is kept all the same.
+  const essential = await store
+    .put(Buffer.alloc(700, 4), 'x/y', { essential: true, maxBytes: 700 })
+    .catch(String);
+  expect(essential).toMatch(/larger than its limit/);
+  const kept = await store.put(Buffer.alloc(2, 4), 'x/y', { essential: true });
+  expect(await store.has(kept.digest)).toBe(true);
   expect(await readdir(join(dir, 'sha256', '.drafts'))).toEqual([]);
   const again = await openEvidence(dir, small);
   await expect(again.put(Buffer.alloc(1, 3), 'x/y')).rejects.toThrow(EvidenceStoreFull);
