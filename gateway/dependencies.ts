@@ -79,7 +79,7 @@ export interface GatewayPlugin {
 
 /** Everything the gateway is given by the composition root. */
 export interface GatewayDependencies {
-  /** On a lazy connection (`Connection.lazy`): the gateway starts, and answers 503, while Temporal is down. */
+  /** On a lazy connection, `Connection.lazy({ …, ...reconnectQuickly })`: the gateway starts, and answers 503, while Temporal is down. */
   temporal: Client;
   taskQueue: string;
   stores: GatewayStores;

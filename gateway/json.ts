@@ -1,6 +1,11 @@
 import { parse } from 'lossless-json';
+import { z } from 'zod';
 import type { Json } from '../domain/json.ts';
 import { Problem } from './problem.ts';
+
+/** Any JSON. Named, because a recursive schema can only be described by reference. */
+export const anyJson = z.json();
+z.globalRegistry.add(anyJson, { id: 'Json' });
 
 export interface JsonLimits {
   jsonDepth: number;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Alert, Severity } from '../../domain/alert.ts';
 import type { Json, JsonObject } from '../../domain/json.ts';
+import { anyJson } from '../json.ts';
 import { Problem } from '../problem.ts';
 import { issueText } from './issue.ts';
 import { normalise, type Arrival } from './normalise.ts';
@@ -24,8 +25,8 @@ const field = z.union([
   z.number(),
   z.boolean(),
   z.null(),
-  z.array(z.json()),
-  z.record(z.string(), z.json()),
+  z.array(anyJson),
+  z.record(z.string(), anyJson),
 ]);
 
 /**

@@ -9,7 +9,7 @@ import { falcoAlert, falcoPayload } from '../detectors/falco.ts';
 import type { GenericSource } from '../detectors/generic.ts';
 import type { Arrival } from '../detectors/normalise.ts';
 import type { AlertIntake, Intake } from '../intake.ts';
-import { parseJson } from '../json.ts';
+import { anyJson, parseJson } from '../json.ts';
 import { Problem } from '../problem.ts';
 import { Recent } from '../recent.ts';
 import type { Route } from '../routes.ts';
@@ -73,7 +73,7 @@ export function addAlertRoutes(app: FastifyInstance, deps: AlertDependencies): v
           'alerts',
         ),
         params: z.object({ name: z.string() }),
-        body: z.json(),
+        body: anyJson,
         response: { ...response, ...problemsFor([404]) },
       },
     },
@@ -94,7 +94,7 @@ export function addAlertRoutes(app: FastifyInstance, deps: AlertDependencies): v
           'Where exactly one is configured.',
           'alerts',
         ),
-        body: z.json(),
+        body: anyJson,
         response: { ...response, ...problemsFor([404]) },
       },
     },

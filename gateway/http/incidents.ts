@@ -47,7 +47,7 @@ function addReading(instance: FastifyInstance, deps: IncidentDependencies): void
   const failures = problemsFor([401, 403, 422, 429, 503]);
 
   app.get(
-    '/',
+    '',
     {
       config,
       schema: {
@@ -106,7 +106,7 @@ function addActing(instance: FastifyInstance, deps: IncidentDependencies): void 
   const failures = problemsFor([400, 401, 403, 404, 409, 413, 415, 422, 429, 503]);
 
   app.post(
-    '/',
+    '',
     {
       config: { scope: 'decide', access: 'open' },
       schema: {

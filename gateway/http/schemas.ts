@@ -116,7 +116,7 @@ const reason = z.string().max(500).meta({ description: 'At most 500 characters' 
 export const openBody = z
   .strictObject({
     playbook: z.string().min(1).max(200),
-    inputs: z.record(z.string(), z.json()).default({}),
+    inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
     mode: z.enum(modes).default('approve'),
     severity: z.enum(severities).default('high'),
     reason: reason.min(1),

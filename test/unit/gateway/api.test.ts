@@ -169,13 +169,13 @@ test('the description is OpenAPI 3.1 and names every route, its scope and its er
   ).toEqual([
     'get /healthz',
     'get /readyz',
-    'get /v1/incidents/',
+    'get /v1/incidents',
     'get /v1/incidents/{id}',
     'get /v1/incidents/{id}/ledger',
     'post /v1/alerts/falco',
     'post /v1/alerts/generic',
     'post /v1/alerts/generic/{name}',
-    'post /v1/incidents/',
+    'post /v1/incidents',
     'post /v1/incidents/{id}/commands',
     'post /v1/incidents/{id}/decisions',
   ]);
