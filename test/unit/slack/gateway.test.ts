@@ -47,9 +47,12 @@ beforeEach(async () => {
 
 const click = (user: string, button: 'approve' | 'deny'): Promise<Told> =>
   house.slack.click({ user, channel: 'incidents', ts, actionId: `firebreak.${button}` });
+/** What the person was told after the first `already` messages. */
 const told = async (user: string, already: number): Promise<string> => {
+  const deadline = Date.now() + 8_000;
   while (house.slack.ephemeral(idOf(user)).length <= already) {
-    await new Promise((resolve) => setImmediate(resolve));
+    if (Date.now() > deadline) throw new Error(`${user} was not told anything`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
   }
   return house.slack.ephemeral(idOf(user)).at(-1)?.text ?? '';
 };
