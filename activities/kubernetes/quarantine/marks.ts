@@ -33,7 +33,7 @@ export function isMarked({ metadata }: KubernetesObject, namespaceUid: string): 
 }
 
 /** What people wrote in an object, without what the server adds: two objects with equal ones are semantically equal. */
-export function meaning(object: KubernetesObject): Omit<KubernetesObject, 'status'> {
+export function meaning(object: KubernetesObject): KubernetesObject {
   const { metadata, status: _, ...rest } = object;
   const { name, namespace, labels, annotations, finalizers, ownerReferences } = metadata;
   const kept = { name, namespace, labels, annotations, finalizers, ownerReferences };

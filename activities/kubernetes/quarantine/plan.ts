@@ -1,0 +1,107 @@
+import type { ActionContext, Authority, Change, Plan } from '../../../domain/action.ts';
+import type { Cluster } from '../client.ts';
+import { allowances, type NetworkPolicy } from '../network-policy.ts';
+import { resources } from '../resources.ts';
+import { truncate } from '../errors.ts';
+import { denyAll, freeze } from './freeze.ts';
+import { findLimits, type Pod } from './limits.ts';
+import { meaningDigest } from './marks.ts';
+import { listPolicies, removable, storeSnapshot, type Snapshot } from './snapshot.ts';
+import { findSupports } from './surroundings.ts';
+import { readNamespace, whoAmI } from './target.ts';
+import { changeOf } from './write.ts';
+
+export const MAX_POLICIES = 200;
+const MAX_SHOWN = 50;
+const PLAN_MS = 20_000;
+
+/** Reads only, all of it in parallel, within 20 s. */
+export async function plan(
+  action: string,
+  cluster: Cluster,
+  responderGroup: string,
+  context: ActionContext,
+  name: string,
+): Promise<Plan> {
+  const signal = AbortSignal.any([context.signal, AbortSignal.timeout(PLAN_MS)]);
+  const [namespace, networkPolicies, pods, engine] = await Promise.all([
+    readNamespace(cluster, name, signal),
+    listPolicies(cluster, name, signal),
+    cluster.list<Pod>({ ...resources.pods, namespace: name }, { signal }),
+    whoAmI(cluster, signal),
+  ]);
+  const [supports, notCovered] = await Promise.all([
+    findSupports(cluster, name, engine, signal),
+    findLimits(cluster, name, pods.items, signal),
+  ]);
+  const uid = namespace.metadata.uid ?? '';
+  const snapshot: Snapshot = {
+    v: 1,
+    cluster: cluster.name,
+    takenAt: context.now().toISOString(),
+    namespace,
+    networkPolicies,
+  };
+  const removed = removable(networkPolicies, uid);
+  const target = { namespace: name, uid };
+  const changes: Change[] = [
+    changeOf('create', denyAll(target), 'denies all traffic of all pods, both ways'),
+    ...freeze(target, { engine, responderGroup }).map((object) =>
+      changeOf('create', object, 'refuses exec, attach, port-forward and writes in the namespace'),
+    ),
+    ...removed.map(removal),
+  ];
+  const authority: Authority = {
+    action,
+    targets: [{ kind: 'Namespace', cluster: cluster.name, name, uid }],
+    rule: `deny all traffic both ways, freeze admission, and remove every NetworkPolicy in this namespace that allows traffic, at most ${MAX_POLICIES}`,
+    caps: { policies: MAX_POLICIES },
+    undo: 'restore',
+  };
+  const whole = {
+    action,
+    authority,
+    facts: [
+      {
+        cluster: cluster.name,
+        namespace: name,
+        supports,
+        pods: pods.items.length,
+        environment: cluster.environment,
+      },
+    ],
+    changeCount: changes.length,
+    notCovered,
+    undo: {
+      kind: 'restore' as const,
+      text: `the ${removed.length} removed NetworkPolicies are put back as they were, then the deny and the freeze are removed`,
+    },
+    description: {
+      title: `Quarantine namespace ${name} in ${cluster.name}`,
+      ifApproved: [
+        `${pods.items.length} pods in ${name} lose all network traffic, in and out, DNS included.`,
+        `${removed.length} NetworkPolicies that allow traffic are removed; they are stored, and put back at the release.`,
+        `Nobody but the group ${responderGroup} can exec, deploy or delete in ${name}.`,
+        'Nothing is stopped or deleted: pods keep running, and their memory and logs stay.',
+      ],
+      ifDenied: [`Nothing changes: pods in ${name} keep their network, and whoever has access keeps it.`],
+    },
+    snapshot: await storeSnapshot(context, snapshot),
+  };
+  const full = await context.evidence.put(JSON.stringify({ ...whole, changes }), 'application/json');
+  return { ...whole, changes: changes.slice(0, MAX_SHOWN), full };
+}
+
+/** One line and two digests: `after` is absent, for nothing stays. */
+function removal(policy: NetworkPolicy): Change {
+  const allows = allowances(policy);
+  const more = allows.length > 3 ? ` and ${allows.length - 3} more` : '';
+  return {
+    ...changeOf(
+      'delete',
+      policy,
+      truncate(`removes what it allows: ${allows.slice(0, 3).join('; ')}${more}`, 300),
+    ),
+    before: meaningDigest(policy),
+  };
+}
