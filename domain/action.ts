@@ -154,6 +154,8 @@ export interface KubernetesPermission {
   resources: string[];
   verbs: string[];
   resourceNames?: string[];
+  /** Granted in this namespace only (a Role); in all of them when absent. */
+  namespace?: string;
   why: string;
   verb: 'plan' | 'apply' | 'verify' | 'undo';
 }

@@ -6,21 +6,25 @@ import type { Patience, Recorder } from './recorder.ts';
 
 const minute = 60_000;
 
+/** A worker that was killed is missed after this long, whatever it was doing; without it, only when the attempt's time is up. */
+const heartbeatMs = 5_000;
+
 /** How long each class of activity is waited for. A read and an idempotent write are tried again; a message gives up in time not to hold up an incident. */
 export const patience = {
-  notice: { attemptMs: 15_000, attempts: 0, totalMs: 2 * minute },
+  notice: { attemptMs: 15_000, attempts: 0, heartbeatMs, totalMs: 2 * minute },
   /** A question is worth asking for as long as it is open. */
   ask: (gate: Gate): Patience => ({
     attemptMs: 15_000,
     attempts: 0,
+    heartbeatMs,
     totalMs: gate.approval.withinMs * (gate.approval.otherwise === 'escalate' ? 2 : 1),
   }),
   /** Holds and the ledger are the engine's own: they are waited for, however long it takes. */
-  own: { attemptMs: minute, attempts: 0 },
+  own: { attemptMs: minute, attempts: 0, heartbeatMs },
   verb: (timing: ActionSignature['timing'], verb: 'plan' | 'apply' | 'verify' | 'undo'): Patience => ({
     attemptMs: timing[`${verb}Ms`],
     attempts: timing.attempts,
-    ...(verb === 'apply' || verb === 'undo' ? { heartbeatMs: timing.heartbeatMs } : {}),
+    heartbeatMs: timing.heartbeatMs,
   }),
 } as const;
 
