@@ -6,12 +6,12 @@ import { isKubernetesError } from '../errors.ts';
 import { resources, type KubernetesObject } from '../resources.ts';
 import { beyondAuthority, drift, notEffective, targetGone } from './failures.ts';
 import { denyAll, freeze } from './freeze.ts';
-import { freezeName, kitName, kitNamespace, quarantinePolicyName } from './marks.ts';
+import { freezeName, isAsDesired, kitName, kitNamespace, quarantinePolicyName } from './marks.ts';
 import { probePolicy } from './probe.ts';
 import { kitConfigMap, releaseScript } from './release-kit.ts';
 import { listPolicies, loadSnapshot, removable, toRestore, type Snapshot } from './snapshot.ts';
 import { mandatedTarget, readNamespace, refuseProtected, whoAmI } from './target.ts';
-import { changeOf, ensure, type Tally } from './write.ts';
+import { changeOf, ensure, settled, type Tally } from './write.ts';
 
 const FREEZE_WITHIN_MS = 30_000;
 const POLL_MS = 100;
@@ -171,7 +171,7 @@ async function removeAllows(work: Work, ensureDeny: () => Promise<void>): Promis
     const policies = await listPolicies(cluster, namespace, context.signal);
     // Before the freeze took hold, anybody could have altered or removed it.
     const deny = policies.find(({ metadata }) => metadata.name === quarantinePolicyName);
-    if (deny === undefined || removableOrAltered(deny, work)) await ensureDeny();
+    if (deny === undefined || !isAsDesired(deny, denyAll({ namespace, uid }))) await ensureDeny();
     const left = removable(policies, uid);
     const present = new Set(policies.map(({ metadata }) => metadata.uid));
     const gone = toRestore(base).filter(({ metadata }) => !present.has(metadata.uid)).length;
@@ -192,14 +192,6 @@ async function removeAllows(work: Work, ensureDeny: () => Promise<void>): Promis
 }
 
 const LATE = 'removed: it allowed traffic, and was not in the base snapshot';
-
-function removableOrAltered(deny: KubernetesObject, { namespace, uid }: Work): boolean {
-  const desired = denyAll({ namespace, uid });
-  return (
-    JSON.stringify(changeOf('create', deny, '').after) !==
-    JSON.stringify(changeOf('create', desired, '').after)
-  );
-}
 
 async function remove(work: Work, policy: KubernetesObject): Promise<void> {
   const { context, cluster, namespace, base } = work;
@@ -255,10 +247,4 @@ async function keepCopy(work: Work, policy: KubernetesObject): Promise<void> {
     if (!(error instanceof EvidenceStoreFull)) throw error;
     work.unavailable.push({ what: `copy of networkpolicies/${policy.metadata.name}`, why: error.message });
   }
-}
-
-/** Promise.all that lets the others finish: a write in flight must not be left to happen after a failure was reported. */
-async function settled(work: readonly Promise<unknown>[]): Promise<void> {
-  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
 }

@@ -94,3 +94,9 @@ export async function ensure(
   }
   throw drift(what, `was changed by others ${ROUNDS} times while it was being written`);
 }
+
+/** Promise.all that lets the others finish: a write in flight must not be left to happen after a failure was reported. */
+export async function settled(work: readonly Promise<unknown>[]): Promise<void> {
+  const failed = (await Promise.allSettled(work)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
