@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { canonical, type Json, type JsonObject } from '../../domain/json.ts';
 import type { Signed } from '../../domain/signature.ts';
@@ -408,6 +409,19 @@ describe('a history forged with the engine’s own key', () => {
     });
     expect(findings).toContain(`FB5108 ${history}`);
   });
+});
+
+describe('an incompatible workflow change', () => {
+  test.each(['sleeps', 'retitles'])(
+    '(%s) is told from the bundle’s being wrong elsewhere',
+    async (name) => {
+      const workflowsPath = fileURLToPath(new URL(`../support/broken/${name}.ts`, import.meta.url));
+      const { findings } = await verifyBundle(specimen.dir, specimen.key, { workflowsPath });
+      expect(findings.map(({ code }) => code)).toContain('FB5501');
+      expect(findings.every(({ code }) => code.startsWith('FB55'))).toBe(true);
+    },
+    60_000,
+  );
 });
 
 describe('a decision forged with the engine’s own ledger key', () => {
