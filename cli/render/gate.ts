@@ -1,0 +1,68 @@
+import type { ShownGate, ShownIncident, ShownStep } from '../answers.ts';
+import { paint, paragraph, safe } from '../output.ts';
+import { limits } from './limits.ts';
+import { duration, when } from './time.ts';
+
+/** A gate as the person sees it who is to decide: all that its digest binds, and what the step does not cover. */
+export function renderGate(view: ShownIncident, { gate, digest, decisions, escalated }: ShownGate): string {
+  const { approval } = gate;
+  const who = `${approval.count} of ${approval.from.map((group) => safe(group, 64)).join(', ')}`;
+  const called = escalated ? ', or those it was escalated to' : '';
+  const lines = [
+    paint('bold', `${safe(gate.id, 200)}: ${purposes[gate.purpose] ?? safe(gate.purpose, 40)}`),
+    field('Incident', `${safe(view.incident, 64)}, ${safe(view.title)}`),
+    ...gate.authorities.flatMap(authority),
+    ...(gate.hold === undefined
+      ? []
+      : [field('Holds', `for ${duration(gate.hold.forMs)}, then people are called`)]),
+    ...(gate.base ?? []).map((base) => field('Restores', safe(base, 80))),
+    field('May decide', `${who}${called}; not ${safe(gate.requester, 64)}, who requested it`),
+    field('Until', `${when(gate.expiresAt)}; after that nothing is changed`),
+    ...decisions.map(({ person, verdict, at }) =>
+      field('So far', `${safe(person, 64)}: ${safe(verdict, 20)}, ${when(at)}`),
+    ),
+    field('Digest', safe(digest, 80)),
+    ...limits(notCovered(view, gate.id)),
+  ];
+  return lines.join('\n');
+}
+
+const purposes: { readonly [purpose: string]: string } = {
+  contain: 'contain',
+  change: 'change something',
+  release: 'release what is held',
+};
+
+function authority({
+  action,
+  targets,
+  rule,
+  caps,
+  undo,
+  exact,
+}: ShownGate['gate']['authorities'][number]): string[] {
+  const limitsOf = Object.entries(caps).map(([name, value]) => `${safe(name, 64)} ${safe(value, 32)}`);
+  return [
+    field('Action', safe(action, 100)),
+    ...targets.map(({ kind, cluster, namespace, name, uid }) =>
+      field(
+        'Target',
+        `${safe(kind, 64)} ${namespace === undefined ? '' : `${safe(namespace, 80)}/`}${safe(name, 253)} in cluster ${safe(cluster, 80)}, uid ${safe(uid, 64)}`,
+      ),
+    ),
+    field('Rule', safe(rule, 1_000)),
+    ...(limitsOf.length === 0 ? [] : [field('At most', limitsOf.join(', '))]),
+    ...(exact === undefined ? [] : [field('Exactly', safe(exact, 80))]),
+    field('Undo', undo === 'restore' ? 'restores what was there' : 'there is none'),
+  ];
+}
+
+/** Of the step that a gate is about: `quarantine#2` asks about `quarantine`. */
+function notCovered(view: ShownIncident, gate: string): ShownStep['notCovered'] {
+  const step = gate.replace(/#\d+$/, '');
+  return view.steps.find(({ id }) => id === step)?.notCovered ?? [];
+}
+
+function field(name: string, text: string): string {
+  return paragraph(text, ' '.repeat(12), name.padEnd(12));
+}
