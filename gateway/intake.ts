@@ -23,11 +23,11 @@ export interface Intake {
 export interface IntakeOptions {
   incidents: Pick<IncidentPort, 'start' | 'describe' | 'signal'>;
   /** Completes and signs an incident's input. */
-  prepare(
+  prepare: (
     request: OpeningRequest,
     incident: string,
     predecessor: string | undefined,
-  ): Promise<IncidentArguments>;
+  ) => Promise<IncidentArguments>;
   queuedPerKey: number;
   queued: number;
   /** Milliseconds between two signals to one incident: 10,000 signals are all that a run can take. */

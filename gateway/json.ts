@@ -26,7 +26,7 @@ export function parseJson(body: Uint8Array, limits: JsonLimits): Json {
   }
   measure(text, limits);
   try {
-    return parse(text, refuseKey, { parseNumber, onDuplicateKey }) as Json;
+    return anyJson.parse(parse(text, refuseKey, { parseNumber, onDuplicateKey }));
   } catch (error) {
     if (error instanceof Problem) throw error;
     // The parser's message quotes the body, which is an attacker's: only the place is told.

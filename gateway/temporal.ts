@@ -161,7 +161,8 @@ function translated(error: unknown): unknown {
   }
   const grpc = error instanceof ServiceError ? error.cause : error;
   if (isGrpcServiceError(grpc)) {
-    return grpc.code === failedPrecondition
+    const code: number = grpc.code;
+    return code === failedPrecondition
       ? new WorkerUnavailable(grpc.details, { cause: error })
       : new TemporalUnavailable(grpc.details, { cause: error });
   }

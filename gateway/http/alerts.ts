@@ -105,10 +105,6 @@ export function addAlertRoutes(app: FastifyInstance, deps: AlertDependencies): v
     },
   );
 
-  function generic(source: GenericSource, request: FastifyRequest): Reader {
-    return (body, arrival) => source.read(body, request.headers, arrival);
-  }
-
   /** From bytes to a durable alert. */
   async function receive(request: FastifyRequest, read: Reader): Promise<Answer> {
     const { id: token, owner, cluster } = identityOf(request);
@@ -203,6 +199,10 @@ export function addAlertRoutes(app: FastifyInstance, deps: AlertDependencies): v
       app.log.error({ err: error, incident }, 'FB1405: the custody of an alert cannot be recorded');
     }
   }
+}
+
+function generic(source: GenericSource, { headers }: FastifyRequest): Reader {
+  return (body, arrival) => source.read(body, headers, arrival);
 }
 
 function unknownSource(known: string[]): Problem {

@@ -1,5 +1,4 @@
-// Its types add `createRateLimit` to the application.
-import type {} from '@fastify/rate-limit';
+import '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { GatewayLimits, TokenIdentity, TokenScope, TokenVerifier } from '../dependencies.ts';
 import type { Directory } from '../people.ts';
@@ -27,8 +26,6 @@ export function addAuthentication(
   { tokens, directory, limits }: AuthenticationDependencies,
 ): void {
   const window = { timeWindow: 60_000, cache: 10_000 };
-  const byToken = (request: FastifyRequest): string => request.identity?.id ?? request.ip;
-  const byAddress = (request: FastifyRequest): string => request.ip;
   const failures = app.createRateLimit({ ...window, max: limits.failuresPerMinute, keyGenerator: byAddress });
   const anonymous = app.createRateLimit({ ...window, max: limits.callsPerMinute, keyGenerator: byAddress });
   const alerts = app.createRateLimit({ ...window, max: limits.alertsPerMinute, keyGenerator: byToken });
@@ -57,6 +54,9 @@ export function addAuthentication(
     }
   });
 }
+
+const byToken = (request: FastifyRequest): string => request.identity?.id ?? request.ip;
+const byAddress = (request: FastifyRequest): string => request.ip;
 
 /** The identity behind a request that has passed. */
 export function identityOf(request: FastifyRequest): TokenIdentity {

@@ -22,7 +22,7 @@ export function addBodyParser(app: FastifyInstance, limits: JsonLimits, mode: 'p
     try {
       done(null, parseJson(body, limits));
     } catch (error) {
-      done(error as Error);
+      done(error instanceof Error ? error : new Error('the body cannot be read', { cause: error }));
     }
   });
 }

@@ -125,7 +125,7 @@ function addActing(instance: FastifyInstance, deps: IncidentDependencies): void 
       }
       const inputs = boundInputs(playbook, given);
       const { cluster } = inputs;
-      if (cluster !== undefined && !deps.clusters.includes(String(cluster))) {
+      if (cluster !== undefined && !deps.clusters.some((known) => known === cluster)) {
         throw new Problem(422, 'FB1204', 'inputs.cluster: is not a configured cluster');
       }
       const { incident, status } = await deps.intake.open({
@@ -149,22 +149,21 @@ function addActing(instance: FastifyInstance, deps: IncidentDependencies): void 
     },
   );
 
-  app.post(
-    '/:id/decisions',
-    {
-      config: { scope: 'decide', access: 'decision' },
-      schema: {
-        ...secured(
-          'Answer a question',
-          'Approve or deny an open gate, by the digest that was shown.',
-          'decide',
-        ),
-        params: schemas.incidentParams,
-        body: schemas.decisionBody,
-        response: { 200: schemas.takenResponse, ...failures },
-      },
+  app.route({
+    method: 'POST',
+    url: '/:id/decisions',
+    config: { scope: 'decide', access: 'decision' },
+    schema: {
+      ...secured(
+        'Answer a question',
+        'Approve or deny an open gate, by the digest that was shown.',
+        'decide',
+      ),
+      params: schemas.incidentParams,
+      body: schemas.decisionBody,
+      response: { 200: schemas.takenResponse, ...failures },
     },
-    async (request) => {
+    handler: async (request) => {
       const { gate, digest, verdict, reason } = request.body;
       const person = identityOf(request).owner;
       const incident = request.params.id;
@@ -172,20 +171,19 @@ function addActing(instance: FastifyInstance, deps: IncidentDependencies): void 
       await taken(deps.decisions.decide({ incident, gate, digest, verdict, person, via: 'api', ...more }));
       return { status: 'taken' as const, incident };
     },
-  );
+  });
 
-  app.post(
-    '/:id/commands',
-    {
-      config: { scope: 'decide', access: 'command' },
-      schema: {
-        ...secured('Command an incident', 'Ask for its release, take it over, or hand it back.', 'decide'),
-        params: schemas.incidentParams,
-        body: schemas.commandBody,
-        response: { 200: schemas.takenResponse, ...failures },
-      },
+  app.route({
+    method: 'POST',
+    url: '/:id/commands',
+    config: { scope: 'decide', access: 'command' },
+    schema: {
+      ...secured('Command an incident', 'Ask for its release, take it over, or hand it back.', 'decide'),
+      params: schemas.incidentParams,
+      body: schemas.commandBody,
+      response: { 200: schemas.takenResponse, ...failures },
     },
-    async (request) => {
+    handler: async (request) => {
       const { command, reason, nonce } = request.body;
       const person = identityOf(request).owner;
       const incident = request.params.id;
@@ -193,7 +191,7 @@ function addActing(instance: FastifyInstance, deps: IncidentDependencies): void 
       await taken(deps.decisions.command({ incident, command, reason, person, via: 'api', ...more }));
       return { status: 'taken' as const, incident };
     },
-  );
+  });
 }
 
 /** The service records what it refuses; it must not be recorded twice. */

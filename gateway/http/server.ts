@@ -34,8 +34,7 @@ export interface Gateway {
  * @param incidents for tests: in place of the one over `deps.temporal`
  */
 export function createGateway(deps: GatewayDependencies, incidents: IncidentPort = portOf(deps)): Gateway {
-  const { stores, signer, policy, directory, routes, playbooks, clusters, genericSources, closedIncident } =
-    deps;
+  const { stores, signer, policy, directory, routes, playbooks, clusters, genericSources } = deps;
   const now = deps.now ?? (() => new Date());
   const limits = { ...defaultLimits, ...deps.limits };
   const app = application(deps, limits.bodyBytes);
@@ -84,7 +83,7 @@ export function createGateway(deps: GatewayDependencies, incidents: IncidentPort
           ledger: stores.ledger,
           playbooks,
           clusters,
-          closedIncident,
+          closedIncident: (incident) => deps.closedIncident(incident),
           limits,
         }),
       { prefix: '/v1/incidents' },
@@ -126,13 +125,20 @@ function application({ logger }: GatewayDependencies, bodyLimit: number): Fastif
     genReqId: () => randomUUID(),
     bodyLimit,
     requestTimeout: 30_000,
-    keepAliveTimeout: 65_000,
+    // An idle connection also holds up a close for this long.
+    keepAliveTimeout: 5_000,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
   app.addHook('onSend', async (request, reply) => {
+    // Or the caller keeps the connection of its last answer open.
+    if (closing) void reply.header('connection', 'close');
     void reply.headers({
       'x-request-id': request.id,
       'x-content-type-options': 'nosniff',

@@ -143,7 +143,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     logged: () => lines.join(''),
     again: make,
     close: async () => {
-      await Promise.all(opened.map(({ close }) => close()));
+      await Promise.all(opened.map((one) => one.close()));
       await state.accessLog.close();
       await rm(dir, { recursive: true, force: true });
     },

@@ -23,6 +23,8 @@ export class FakeIncidents implements IncidentPort {
   reject: Error | undefined;
   /** Closes the run right before the next signal reaches it. */
   closeBeforeSignal = false;
+  /** Waited for by `start`. */
+  beforeStart: () => Promise<void> = () => Promise.resolve();
   calls = { start: 0, describe: 0, signal: 0 };
 
   all(): Run[] {
@@ -36,6 +38,7 @@ export class FakeIncidents implements IncidentPort {
 
   async start(workflowId: string, input: IncidentArguments, firstAlert: string): Promise<string> {
     this.calls.start += 1;
+    await this.beforeStart();
     await this.#turn();
     if (this.#latest(workflowId)?.open === true) throw new AlreadyOpen(workflowId);
     const runs = this.runs.get(workflowId) ?? [];

@@ -78,7 +78,7 @@ function decide(incident: string, gate: string) {
 
 async function historyOf(incident: string): Promise<{ signals: number; events: number }> {
   const { events } = await client.workflow.getHandle(workflowIdOf(incident) ?? '').fetchHistory();
-  const signals = (events ?? []).filter((event) => event.workflowExecutionSignaledEventAttributes != null);
+  const signals = (events ?? []).filter((event) => Boolean(event.workflowExecutionSignaledEventAttributes));
   return { signals: signals.length, events: events?.length ?? 0 };
 }
 

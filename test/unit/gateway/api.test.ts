@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { verifySigned } from '../../../domain/signature.ts';
 import { NotOpen, Refused, WorkerUnavailable } from '../../../gateway/temporal-port.ts';
+import { terminalShell } from '../../support/falco-alerts.ts';
 import { FakeIncidents } from '../../support/incident-port.ts';
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts';
 
@@ -165,7 +166,7 @@ test('the description is OpenAPI 3.1 and names every route, its scope and its er
   expect(
     Object.entries(paths)
       .flatMap(([path, verbs]) => Object.keys(verbs).map((verb) => `${verb} ${path}`))
-      .sort(),
+      .toSorted(),
   ).toEqual([
     'get /healthz',
     'get /readyz',
@@ -206,4 +207,24 @@ test('every answer carries a request id and the security headers', async () => {
     'x-content-type-options': 'nosniff',
     'cache-control': 'no-store',
   });
+});
+
+test('what is in flight when the gateway closes is answered, over a real socket', async () => {
+  const url = await gateway.listen({ host: '127.0.0.1', port: 0 });
+  let release = (): void => undefined;
+  let reached = (): void => undefined;
+  const arrived = new Promise<void>((resolve) => (reached = resolve));
+  const held = new Promise<void>((resolve) => (release = resolve));
+  incidents.beforeStart = () => {
+    reached();
+    return held;
+  };
+  const headers = { authorization: `Bearer ${gateway.tokens.bound}`, 'content-type': 'application/json' };
+  const response = fetch(`${url}/v1/alerts/falco`, { method: 'POST', headers, body: terminalShell });
+  await arrived;
+  const closing = gateway.app.close();
+  release();
+  expect((await response).status).toBe(202);
+  await closing;
+  await expect(fetch(`${url}/healthz`)).rejects.toThrow();
 });

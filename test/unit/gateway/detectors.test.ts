@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { auditAttach, sensitiveFileOnHost, terminalShell } from '../../support/falco-alerts.ts';
 import { FakeIncidents } from '../../support/incident-port.ts';
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts';
@@ -59,7 +59,7 @@ test('many and long fields are cut, and the alert says so', async () => {
   const many = Object.fromEntries(
     Array.from({ length: 400 }, (_, index) => [`f${index}`, 'x'.repeat(2_000)]),
   );
-  const value = JSON.parse(terminalShell) as { output_fields: object };
+  const value: { output_fields: object } = JSON.parse(terminalShell);
   const body = JSON.stringify({ ...value, output_fields: { ...value.output_fields, ...many } });
   expect((await post('/v1/alerts/falco', body)).statusCode).toBe(202);
   expect(JSON.stringify(alert()?.fields).length).toBeLessThan(40_000);
@@ -106,7 +106,7 @@ test('a mapping without a value names the field and quotes nothing of the body',
 });
 
 test('whatever JSON comes, the answer is never a 5xx', async () => {
-  const base = JSON.parse(terminalShell) as Record<string, unknown>;
+  const base: Record<string, unknown> = JSON.parse(terminalShell);
   const anyJson = fc.jsonValue({ maxDepth: 6 });
   const bodies = fc.oneof(
     anyJson,
