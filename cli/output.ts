@@ -17,12 +17,12 @@ export function paint(style: Style | Style[], text: string): string {
   return styleText(style, text, { stream: process.stdout });
 }
 
-/** Wraps a text at `columns`, every line after `indent`; a first line may begin with `lead` in its place. */
+/** Wraps a text at `columns`, every line after `indent`; the first after `lead`, which is no longer than `indent`. */
 export function paragraph(text: string, indent = '', lead = indent): string {
   const wrapped = new Help().boxWrap(text, columns - indent.length);
   return wrapped
     .split('\n')
-    .map((line, index) => `${index === 0 ? lead.padEnd(indent.length) : indent}${line}`.trimEnd())
+    .map((line, index) => `${index === 0 ? lead : indent}${line}`.trimEnd())
     .join('\n');
 }
 

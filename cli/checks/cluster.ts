@@ -14,8 +14,9 @@ const maxSkewMs = 30_000;
 
 type ClusterConfiguration = Configuration['clusters'][number];
 
-/** What the API is asked: may I do this, in every namespace? */
+/** What the API is asked: may I do this, in `namespace` or in every one? */
 interface Access {
+  namespace?: string;
   group: string;
   resource: string;
   subresource?: string;
@@ -148,7 +149,7 @@ async function checkAdmin(name: string, cluster: Cluster): Promise<Check[]> {
 }
 
 /** Every single access that a permission stands for. */
-function accesses({ apiGroups, resources, verbs, resourceNames }: KubernetesPermission): Access[] {
+function accesses({ apiGroups, resources, verbs, resourceNames, namespace }: KubernetesPermission): Access[] {
   const names: (string | undefined)[] = resourceNames ?? [undefined];
   return apiGroups.flatMap((group) =>
     resources.flatMap((path) => {
@@ -158,6 +159,7 @@ function accesses({ apiGroups, resources, verbs, resourceNames }: KubernetesPerm
           group,
           resource,
           verb,
+          ...(namespace === undefined ? {} : { namespace }),
           ...(subresource === undefined ? {} : { subresource }),
           ...(name === undefined ? {} : { name }),
         })),
@@ -181,7 +183,8 @@ async function may(cluster: Cluster, resourceAttributes: Access): Promise<boolea
   return answer.status?.allowed === true;
 }
 
-function inWords({ group, resource, subresource, verb, name }: Access): string {
+function inWords({ namespace, group, resource, subresource, verb, name }: Access): string {
+  const where = namespace === undefined ? '' : ` in namespace ${namespace}`;
   const whole = subresource === undefined ? resource : `${resource}/${subresource}`;
-  return `${verb} ${group === '' ? whole : `${whole}.${group}`}${name === undefined ? '' : ` ${name}`}`;
+  return `${verb} ${group === '' ? whole : `${whole}.${group}`}${name === undefined ? '' : ` ${name}`}${where}`;
 }

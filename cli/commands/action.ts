@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Action, ActionSignature } from '../../domain/action.ts';
 import { suggest } from '../../language/compile/problem.ts';
 import { usage } from '../failure.ts';
@@ -43,20 +43,51 @@ export function actionCommand(): Command {
   return action;
 }
 
+interface PermissionOptions extends GlobalOptions {
+  serviceAccount: { namespace: string; name: string };
+  user?: string;
+  responderGroup?: string;
+}
+
 function permissions(): Command {
   const command = new Command('permissions')
     .description('Print the Kubernetes RBAC that the engine needs, generated from its actions.')
+    .addOption(
+      new Option('--service-account <namespace/name>', 'who the engine is')
+        .argParser(serviceAccount)
+        .default({ namespace: 'firebreak', name: 'firebreak' }, 'firebreak/firebreak'),
+    )
+    .addOption(new Option('--user <name>', 'who the engine is, when it is no ServiceAccount'))
+    .option(
+      '--responder-group <group>',
+      "who may release by hand; default: the configuration's, if there is one",
+    )
     .action(async (_: object, self: Command) => {
-      const { rbacManifests } = await import('../rbac.ts');
-      const manifests = await rbacManifests();
+      const options = self.optsWithGlobals<PermissionOptions>();
+      const { permissionManifests } = await import('../permissions.ts');
       const { stringify } = await import('yaml');
-      print(self.optsWithGlobals<GlobalOptions>(), { manifests }, () =>
+      const { user, serviceAccount: account } = options;
+      const manifests = await permissionManifests({
+        ...options,
+        engine:
+          user === undefined
+            ? { kind: 'ServiceAccount' as const, ...account }
+            : { kind: 'User' as const, name: user },
+      });
+      print(options, { apiVersion: 'v1', kind: 'List', items: manifests }, () =>
         manifests.map((manifest) => stringify(manifest)).join('---\n'),
       );
     });
   return examples(command, [
     ['firebreak action permissions | kubectl apply -f -', 'let the engine act, and no more than that'],
+    ['firebreak action permissions --service-account ops/engine', 'for a ServiceAccount of another name'],
   ]);
+}
+
+function serviceAccount(text: string): { namespace: string; name: string } {
+  const [, namespace, name] = /^([a-z0-9][a-z0-9-]{0,62})\/([a-z0-9][a-z0-9.-]{0,252})$/.exec(text) ?? [];
+  if (namespace !== undefined && name !== undefined) return { namespace, name };
+  throw new InvalidArgumentError('Write namespace/name.');
 }
 
 async function descriptions(): Promise<ActionDescription[]> {

@@ -1,4 +1,4 @@
-import type { Action, ActionSignature } from '../../domain/action.ts';
+import type { Action, ActionSignature, KubernetesPermission } from '../../domain/action.ts';
 import type { Json, JsonObject } from '../../domain/json.ts';
 import { paint, paragraph, table } from '../output.ts';
 import { limits } from './limits.ts';
@@ -38,14 +38,21 @@ export function renderAction(action: ActionDescription): string {
     ...properties(action.outputs),
     '',
     paint('bold', 'Kubernetes permissions'),
-    ...permissions.flatMap(({ apiGroups, resources, resourceNames, verbs, why, verb }) => [
-      `  ${resources.map((resource) => qualified(resource, apiGroups)).join(', ')}: ${verbs.join(', ')}`,
-      ...(resourceNames === undefined ? [] : [paragraph(`only ${resourceNames.join(', ')}`, '    ')]),
-      paragraph(`${why} (${verb})`, '    '),
-    ]),
+    ...permissions.flatMap(renderPermission),
     '',
     ...limits(action.notCovered),
   ].join('\n');
+}
+
+function renderPermission(permission: KubernetesPermission): string[] {
+  const { apiGroups, resources, resourceNames, namespace, verbs, why, verb } = permission;
+  const names = resourceNames === undefined ? '' : ` only ${resourceNames.join(', ')}`;
+  const where = namespace === undefined ? '' : ` in namespace ${namespace}`;
+  const what = resources.map((resource) => qualified(resource, apiGroups)).join(', ');
+  return [
+    paragraph(`${what}: ${verbs.join(', ')}${names}${where}`, '    ', '  '),
+    paragraph(`${why} (${verb})`, '      '),
+  ];
 }
 
 const effects: { readonly [effect in Action['effect']]: string } = {
