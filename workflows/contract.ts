@@ -84,6 +84,8 @@ export interface GateNotice {
   undo: string;
   /** Display names of those who may decide. */
   deciders: string[];
+  /** Groups that may decide as well once it escalates. */
+  escalation: string[];
   requesterName: string;
 }
 

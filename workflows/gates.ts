@@ -9,7 +9,7 @@ import { attempt, patience } from './patience.ts';
 import type { Recorder } from './recorder.ts';
 
 /** What a question says beside the gate itself. */
-export type Question = Omit<GateNotice, 'gate' | 'digest' | 'deciders' | 'requesterName'>;
+export type Question = Omit<GateNotice, 'gate' | 'digest' | 'deciders' | 'escalation' | 'requesterName'>;
 
 export type Answer =
   | { answer: 'approved'; gate: Gate; decisions: Signed<Decision>[] }
@@ -80,6 +80,7 @@ export class Gates {
       gate,
       digest,
       deciders: deciders(this.#policy, open).map(({ name }) => name),
+      escalation: this.#policy.escalation,
       requesterName: this.#name(gate.requester),
     });
     const posting = attempt(this.#recorder, 'slack.ask', () =>

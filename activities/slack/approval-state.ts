@@ -69,7 +69,7 @@ function deadlines(notice: GateNotice, escalated: boolean): RichTextSection[] {
     return [
       paragraph(
         strong('⏫ Escalated: '),
-        say('nobody decided in time. The escalation groups may decide now, too.'),
+        say(`nobody decided in time. ${groups(notice)} may decide now, too.`),
       ),
       paragraph(strong('⏱ Decide by '), ...last),
     ];
@@ -80,10 +80,15 @@ function deadlines(notice: GateNotice, escalated: boolean): RichTextSection[] {
     paragraph(
       strong('⏱ Decide by '),
       moment(first.toISOString()),
-      say('. After that it escalates to more persons.'),
+      say(`. After that it escalates to ${groups(notice)}.`),
     ),
     paragraph(say('Last moment: '), ...last),
   ];
+}
+
+function groups({ escalation }: GateNotice): string {
+  const more = escalation.length > 3 ? ` and ${escalation.length - 3} more` : '';
+  return escalation.length === 0 ? 'nobody' : `${oneLine(escalation.slice(0, 3).join(', '), 80)}${more}`;
 }
 
 function progress({ gate }: GateNotice, decisions: GateState['decisions']): RichTextSection[] {

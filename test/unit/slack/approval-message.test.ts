@@ -146,6 +146,7 @@ test('the largest message that there can be still fits', () => {
     notCovered: many.map((text) => ({ code: text, text, objects: many, count: 100_000 })),
     undo: long,
     deciders: many,
+    escalation: many,
     requesterName: long,
   };
   const decisions = many.map(() => ({ ...alice, name: long, reason: long, verdict: 'deny' as const }));
@@ -228,6 +229,7 @@ const hostile: Arbitrary<GateNotice> = record({
   notCovered: limits,
   undo: word,
   deciders: list,
+  escalation: list,
   requesterName: word,
 });
 const states: Arbitrary<GateState> = record({

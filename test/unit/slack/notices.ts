@@ -49,6 +49,7 @@ export const notice: GateNotice = {
   ],
   undo: 'Restores the 2 policies that were there, exactly',
   deciders: ['Alice Ash', 'Bob Birch'],
+  escalation: ['leads'],
   requesterName: 'Falco (prod-eu)',
 };
 
