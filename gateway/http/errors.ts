@@ -65,7 +65,8 @@ export class Recorded extends Problem {
   }
 }
 
-function send(reply: FastifyReply, request: FastifyRequest, problem: Problem): FastifyReply {
+/** Answers with a problem, in RFC 9457's form. */
+export function send(reply: FastifyReply, request: FastifyRequest, problem: Problem): FastifyReply {
   const { status, code, detail, retryAfter, incident } = problem;
   if (retryAfter !== undefined) void reply.header('retry-after', String(retryAfter));
   if (status === 401) void reply.header('www-authenticate', 'Bearer');

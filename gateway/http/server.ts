@@ -12,12 +12,13 @@ import { createDecisionService } from '../decisions.ts';
 import { defaultLimits, type GatewayDependencies } from '../dependencies.ts';
 import { AlertIntake } from '../intake.ts';
 import { createPreparation } from '../opening.ts';
+import { Problem } from '../problem.ts';
 import type { IncidentPort } from '../temporal-port.ts';
 import { createIncidentPort } from '../temporal.ts';
 import { tolerant } from './access.ts';
 import { addAlertRoutes } from './alerts.ts';
 import { addAuthentication } from './authentication.ts';
-import { addErrorHandling } from './errors.ts';
+import { addErrorHandling, send } from './errors.ts';
 import { addHealth } from './health.ts';
 import { addIncidentRoutes } from './incidents.ts';
 
@@ -128,6 +129,11 @@ function application({ logger }: GatewayDependencies, bodyLimit: number): Fastif
     // An idle connection also holds up a close for this long.
     keepAliveTimeout: 5_000,
     forceCloseConnections: 'idle',
+    // What is refused before there is a route: the framework's own answer would echo the URL.
+    frameworkErrors: (error, request, reply) => {
+      const status = error.statusCode ?? 400;
+      void send(reply, request, new Problem(status, 'FB1009', 'the URL is not valid for this API'));
+    },
     routerOptions: { maxParamLength: 200 },
   });
   app.setValidatorCompiler(validatorCompiler);

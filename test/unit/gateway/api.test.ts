@@ -211,19 +211,17 @@ test('every answer carries a request id and the security headers', async () => {
 
 test('what is in flight when the gateway closes is answered, over a real socket', async () => {
   const url = await gateway.listen({ host: '127.0.0.1', port: 0 });
-  let release = (): void => undefined;
-  let reached = (): void => undefined;
-  const arrived = new Promise<void>((resolve) => (reached = resolve));
-  const held = new Promise<void>((resolve) => (release = resolve));
+  const arrived = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
   incidents.beforeStart = () => {
-    reached();
-    return held;
+    arrived.resolve();
+    return held.promise;
   };
   const headers = { authorization: `Bearer ${gateway.tokens.bound}`, 'content-type': 'application/json' };
   const response = fetch(`${url}/v1/alerts/falco`, { method: 'POST', headers, body: terminalShell });
-  await arrived;
+  await arrived.promise;
   const closing = gateway.app.close();
-  release();
+  held.resolve();
   expect((await response).status).toBe(202);
   await closing;
   await expect(fetch(`${url}/healthz`)).rejects.toThrow();
