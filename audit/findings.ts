@@ -19,7 +19,6 @@ export const findingTitles = {
   FB5206: 'the signature of the history seal is invalid',
   FB5207: 'the signature is over another manifest',
   FB5208: 'the history is not the one that was sealed',
-  FB5209: 'a run is sealed twice or is not sealed',
   FB5301: 'a ledger entry is malformed',
   FB5302: "a ledger entry's hash is not its own",
   FB5303: 'a ledger entry does not follow the one before',
