@@ -1,0 +1,26 @@
+# shellcheck shell=sh
+# Sourced by the commands beside it. Leaves the caller in the project's root, with dependencies installed and Node first on PATH.
+
+fail() {
+  printf '%s: %s\n' "${0##*/}" "$*" >&2
+  exit 1
+}
+
+cd "$(dirname -- "$0")/.." || exit 1
+
+for program in node npm; do
+  command -v "$program" >/dev/null 2>&1 ||
+    fail "$program is needed: install Node 24.9 or newer (on Linux x64, Node 20 is enough to begin with)."
+done
+
+if ! node script/installed.mjs; then
+  printf '%s\n' 'Installing the dependencies (npm ci) ...' >&2
+  npm ci --include=dev --include=optional --loglevel=error >&2 ||
+    fail 'npm ci failed: see above. A registry must be reachable.'
+fi
+
+# On Linux x64 an optional dependency brings the right Node; elsewhere the machine's own must do.
+PATH="$PWD/node_modules/.bin:$PATH"
+export PATH
+node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major > 24 || (major === 24 && minor >= 9) ? 0 : 1)' ||
+  fail "Node 24.9 or newer is needed, and this is $(node --version): install it and put it first on PATH."

@@ -1,0 +1,76 @@
+/** A tool that says yes or no: counted as one test. */
+export interface Check {
+  name: string;
+  title: string;
+  /** npm script, or a program of node_modules/.bin with its arguments. */
+  command: readonly [string, ...string[]];
+  limitMinutes: number;
+}
+
+const node = process.execPath;
+const tool = (name: string, ...args: string[]): Check['command'] => [
+  node,
+  `node_modules/.bin/${name}`,
+  ...args,
+];
+
+export const checks: readonly Check[] = [
+  { name: 'types', title: 'TypeScript compiler', command: tool('tsc', '--noEmit'), limitMinutes: 5 },
+  {
+    name: 'lint',
+    title: 'oxlint, with types',
+    command: tool('oxlint', '--type-aware', '--deny-warnings'),
+    limitMinutes: 5,
+  },
+  {
+    name: 'format',
+    title: 'Prettier',
+    command: tool('prettier', '--check', '--log-level=warn', '.'),
+    limitMinutes: 5,
+  },
+  {
+    name: 'layers',
+    title: 'which room imports which',
+    command: ['npm', 'run', '--silent', 'layers'],
+    limitMinutes: 5,
+  },
+  {
+    name: 'unused',
+    title: 'files, exports and dependencies that nobody uses',
+    command: tool('knip', '--no-progress'),
+    limitMinutes: 5,
+  },
+];
+
+/** A folder of tests. */
+export interface Tier {
+  name: string;
+  title: string;
+  /** Programs of the testbed that must be there: all of them, some, or none. */
+  programs: readonly string[];
+  /** Tiers that start servers run one file at a time: their timing must not depend on a neighbour's. */
+  workers: number;
+  limitMinutes: number;
+}
+
+const cluster = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl', 'kwok'];
+
+export const tiers: readonly Tier[] = [
+  { name: 'unit', title: 'no server', programs: [], workers: 2, limitMinutes: 10 },
+  { name: 'workflow', title: 'on a Temporal server', programs: ['temporal'], workers: 1, limitMinutes: 15 },
+  { name: 'cluster', title: 'on a Kubernetes API', programs: cluster, workers: 1, limitMinutes: 15 },
+  {
+    name: 'replay',
+    title: 'histories and bundles, today’s and older ones',
+    programs: ['temporal'],
+    workers: 1,
+    limitMinutes: 15,
+  },
+  {
+    name: 'e2e',
+    title: 'everything together',
+    programs: ['temporal', ...cluster],
+    workers: 1,
+    limitMinutes: 20,
+  },
+];
