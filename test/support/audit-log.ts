@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+
+interface AuditEvent {
+  stage: string;
+  verb: string;
+  requestURI: string;
+  user: { username: string };
+  impersonatedUser?: object;
+  objectRef?: { resource?: string; name?: string; namespace?: string; subresource?: string };
+  responseStatus?: { code?: number };
+  responseObject?: { metadata?: { name?: string } };
+  requestObject?: { metadata?: { name?: string } };
+}
+
+const writes = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
+
+/** What a user really changed, as the API server saw it: `create networkpolicies/x`, in order; dry runs and refusals are none. */
+export async function changesBy(auditLogFile: string, user: string): Promise<string[]> {
+  const lines = (await readFile(auditLogFile, 'utf8')).trim().split('\n');
+  return lines
+    .map((line) => JSON.parse(line) as AuditEvent)
+    .filter(
+      ({ stage, verb, requestURI, user: { username }, impersonatedUser, responseStatus, objectRef }) =>
+        stage === 'ResponseComplete' &&
+        username === user &&
+        // A probe: its deletions say in the body that they are dry runs.
+        impersonatedUser === undefined &&
+        writes.has(verb) &&
+        !requestURI.includes('dryRun=All') &&
+        objectRef?.resource !== 'selfsubjectreviews' &&
+        objectRef?.subresource === undefined &&
+        (responseStatus?.code ?? 0) < 300,
+    )
+    .map(({ verb, objectRef, responseObject, requestObject }) => {
+      const name = objectRef?.name ?? responseObject?.metadata?.name ?? requestObject?.metadata?.name ?? '?';
+      return `${verb} ${objectRef?.resource}/${name}`;
+    });
+}
