@@ -109,6 +109,8 @@ export interface Applied {
   /** Available to later steps as `steps.<id>.outputs`. Small: large values go to the evidence store. */
   outputs: JsonObject;
   artefacts: EvidenceRef[];
+  /** How a person undoes it without Firebreak, in one line; said wherever the containment is. */
+  byHand?: string;
   /** Whatever could not be had, and why. */
   unavailable: { what: string; why: string }[];
 }

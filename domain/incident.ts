@@ -71,7 +71,7 @@ export interface StepView {
   status: StepStatus;
   why?: string;
   notCovered: Limit[];
-  applied?: Pick<Applied, 'already' | 'measures' | 'unavailable'> & { changes: number };
+  applied?: Pick<Applied, 'already' | 'measures' | 'unavailable' | 'byHand'> & { changes: number };
   verification?: Verification;
   undone?: Undone;
   holdUntil?: string;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
+import { reconnectQuickly } from '../gateway/temporal.ts';
 import { startTemporal } from '../testbed/temporal.ts';
 import { readSecret, type Configuration } from './config/load.ts';
 
@@ -25,7 +26,7 @@ export async function openTemporal(configuration: Configuration): Promise<Tempor
       : undefined;
   const address = configuration.temporal.address ?? own?.address ?? '';
   const options = { address, ...(tls ? { tls: true } : {}), ...key };
-  const connection = Connection.lazy({ ...options, connectTimeout: '5s' });
+  const connection = Connection.lazy({ ...options, connectTimeout: '5s', ...reconnectQuickly });
   return {
     address,
     ...(own?.uiAddress === undefined ? {} : { ui: own.uiAddress }),

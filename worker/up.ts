@@ -59,7 +59,10 @@ export async function up(configuration: Configuration, options: UpOptions): Prom
     loaded.playbooks,
   );
   const genericSources = new Map(
-    Object.entries(configuration.sources).map(([name, source]) => [name, compileGenericSource(source)]),
+    Object.entries(configuration.sources).map(([name, source]) => [
+      name,
+      compileGenericSource({ name, ...source }),
+    ]),
   );
   const slack = await slackSecrets(configuration);
   const state = await openState(configuration.state, {

@@ -70,10 +70,10 @@ export function verbActivities(
         return action.undo(contextFor(options, false), { ...mandate, input: parse(action, mandate.input) });
       },
     };
-    activities[`${action.name}.plan`] = recorded(options, heartbeating(verbs.plan));
-    activities[`${action.name}.apply`] = recorded(options, heartbeating(verbs.apply));
-    activities[`${action.name}.verify`] = recorded(options, heartbeating(verbs.verify));
-    activities[`${action.name}.undo`] = recorded(options, heartbeating(verbs.undo));
+    activities[`${action.name}.plan`] = heartbeating(recorded(options, verbs.plan));
+    activities[`${action.name}.apply`] = heartbeating(recorded(options, verbs.apply));
+    activities[`${action.name}.verify`] = heartbeating(recorded(options, verbs.verify));
+    activities[`${action.name}.undo`] = heartbeating(recorded(options, verbs.undo));
   }
   return activities;
 }
@@ -139,7 +139,7 @@ function contextFor(options: VerbOptions, obeysKillSwitch: boolean): ActionConte
 }
 
 /** Shows the server that the process lives, however long one call takes. */
-function heartbeating<Q, R>(activity: (request: Q) => Promise<R>): (request: Q) => Promise<R> {
+export function heartbeating<Q, R>(activity: (request: Q) => Promise<R>): (request: Q) => Promise<R> {
   return async (request) => {
     const context = Context.current();
     const every = (context.info.heartbeatTimeoutMs ?? 0) / 3;

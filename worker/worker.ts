@@ -6,7 +6,7 @@ import { slackActivities, type SlackActivityOptions } from '../activities/slack/
 import type { Action } from '../domain/action.ts';
 import type { State } from '../stores/index.ts';
 import type { WorkflowBundle } from './bundle.ts';
-import { recorded, verbActivities, type VerbOptions } from './verbs.ts';
+import { heartbeating, recorded, verbActivities, type VerbOptions } from './verbs.ts';
 
 export interface WorkerOptions {
   connection: NativeConnection;
@@ -45,7 +45,8 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     }),
   };
   const wrapped = Object.entries(fixed).map(
-    ([name, activity]) => [name, recorded(verbs, activity as (request: never) => Promise<unknown>)] as const,
+    ([name, activity]) =>
+      [name, heartbeating(recorded(verbs, activity as (request: never) => Promise<unknown>))] as const,
   );
   return Worker.create({
     connection,

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { exitCodes } from '../failure.ts';
 import { examples } from '../help.ts';
 import { note } from '../output.ts';
@@ -11,7 +11,11 @@ const sameSignalMs = 300;
 export function upCommand(): Command {
   const command = new Command('up')
     .description('Run Firebreak: gateway and worker, with a Temporal of its own when none is configured.')
-    .option('--log-level <level>', 'trace, debug, info, warn or error', 'info')
+    .addOption(
+      new Option('--log-level <level>', 'how much is logged')
+        .choices(['trace', 'debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
     .action(async (_: object, self: Command) => {
       const options = self.optsWithGlobals<GlobalOptions & { logLevel: string }>();
       const stopped = stopSignal();
@@ -19,8 +23,11 @@ export function upCommand(): Command {
       const configuration = await loadConfiguration(options.config);
       const { pino } = await import('pino');
       const { up } = await import('../../worker/up.ts');
+      const { logTemporalTo } = await import('../../worker/temporal-log.ts');
       note('Firebreak starts …');
-      const running = await up(configuration, { logger: pino({ level: options.logLevel }) });
+      const logger = pino({ level: options.logLevel });
+      logTemporalTo(logger);
+      const running = await up(configuration, { logger });
       note(`Gateway      ${running.url}`);
       note(`Temporal     ${running.temporalAddress}`);
       if (running.temporalUi !== undefined) note(`Temporal UI  ${running.temporalUi}`);

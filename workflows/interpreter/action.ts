@@ -213,6 +213,7 @@ async function contain(
     measures: applied.measures,
     unavailable: applied.unavailable.slice(0, 50),
     changes: applied.changes.length,
+    ...(applied.byHand === undefined ? {} : { byHand: applied.byHand }),
   };
   recorder.note('step.applied', {
     step: step.id,
@@ -221,6 +222,7 @@ async function contain(
       .map(({ verb, object, before, after }) => jsonCopy({ verb, object, before, after })),
     changeCount: applied.changes.length,
     already: applied.already,
+    byHand: applied.byHand ?? '',
     measures: applied.measures,
     artefacts: applied.artefacts.slice(0, 200).map(jsonCopy),
     unavailable: applied.unavailable.slice(0, 50),
@@ -234,9 +236,11 @@ async function conclude(state: IncidentState, record: StepRecord, outputs: JsonO
   const verification = await verify(state, record);
   const title = record.plan?.description.title ?? record.view.action;
   if ('type' in verification) return fail(state, record, verification);
+  const { applied, notCovered } = record.view;
   const lines = [
+    ...(applied?.byHand === undefined ? [] : [`Without Firebreak: ${applied.byHand}`]),
     ...verification.claims.map(({ claim, verdict, detail }) => `${verdict}: ${claim} (${detail})`),
-    ...record.view.notCovered.map(({ text }) => `Not covered: ${text}`),
+    ...notCovered.map(({ text }) => `Not covered: ${text}`),
   ];
   const status = record.hold === undefined ? 'done' : 'held';
   if (verification.verdict === 'failed') {

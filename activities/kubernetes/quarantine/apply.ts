@@ -8,7 +8,7 @@ import { beyondAuthority, drift, notEffective, targetGone } from './failures.ts'
 import { denyAll, freeze } from './freeze.ts';
 import { freezeName, isAsDesired, kitName, kitNamespace, quarantinePolicyName } from './marks.ts';
 import { probePolicy } from './probe.ts';
-import { kitConfigMap, releaseScript } from './release-kit.ts';
+import { kitConfigMap, releaseCommand, releaseScript } from './release-kit.ts';
 import { listPolicies, loadSnapshot, removable, toRestore, type Snapshot } from './snapshot.ts';
 import { mandatedTarget, readNamespace, refuseProtected, whoAmI } from './target.ts';
 import { changeOf, ensure, settled, type Tally } from './write.ts';
@@ -98,6 +98,7 @@ export async function apply(
       kit: `${kitNamespace}/${kitName(namespace)}`,
     },
     artefacts: work.artefacts,
+    byHand: releaseCommand(namespace),
     unavailable: work.unavailable,
   };
 }

@@ -88,7 +88,9 @@ export async function plan(
     },
     snapshot: await storeSnapshot(context, snapshot),
   };
-  const full = await context.evidence.put(JSON.stringify({ ...whole, changes }), 'application/json');
+  const full = await context.evidence.put(JSON.stringify({ ...whole, changes }), 'application/json', {
+    essential: true,
+  });
   return { ...whole, changes: changes.slice(0, MAX_SHOWN), full };
 }
 

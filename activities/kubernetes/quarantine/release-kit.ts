@@ -69,6 +69,11 @@ echo 'released: namespace ${namespace}'
 `;
 }
 
+/** The line that releases with kubectl alone. */
+export function releaseCommand(namespace: string): string {
+  return `kubectl get configmap ${kitName(namespace)} -n ${kitNamespace} -o 'jsonpath={.data.release\\.sh}' | sh`;
+}
+
 /** The kit as it is stored in the cluster; when it is too large, only where to find it. */
 export function kitConfigMap(
   source: KitSource,
@@ -76,7 +81,7 @@ export function kitConfigMap(
 ): { object: KubernetesObject; whole: boolean } {
   const whole = Buffer.byteLength(script) <= MAX_CONFIG_MAP_BYTES;
   const readme = whole
-    ? `kubectl get configmap ${kitName(source.namespace)} -n ${kitNamespace} -o 'jsonpath={.data.release\\.sh}' | sh\n`
+    ? `${releaseCommand(source.namespace)}\n`
     : `The script is too large for a ConfigMap. It is in the evidence store; the base snapshot is ${source.base}.\n`;
   const { labels, annotations } = mark(source.uid);
   return {

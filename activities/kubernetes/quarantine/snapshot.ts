@@ -16,7 +16,7 @@ export interface Snapshot {
 }
 
 export async function storeSnapshot(context: ActionContext, snapshot: Snapshot): Promise<EvidenceRef> {
-  return context.evidence.put(JSON.stringify(snapshot), 'application/json');
+  return context.evidence.put(JSON.stringify(snapshot), 'application/json', { essential: true });
 }
 
 /** @throws when the evidence store does not have it, or has other bytes. */
