@@ -98,7 +98,7 @@ async function tier(
       '--experimental-vm-modules',
       '--no-warnings=ExperimentalWarning',
       'node_modules/jest/bin/jest.js',
-      `test/${name}/`,
+      `--roots=<rootDir>/test/${name}`,
       '--ci',
       '--json',
       `--outputFile=${file}`,
