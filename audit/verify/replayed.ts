@@ -23,7 +23,7 @@ export async function checkReplay(
   const recomputed = new Map<number, LedgerEntry>();
   for (const run of runs) {
     const history = textOf(files, run.file, findings);
-    if (history === undefined || !run.plain) {
+    if (history === undefined || !run.replayable) {
       findings.add('FB5502', run.file, '', 'the history is not in a form that is replayed');
       continue;
     }

@@ -30,8 +30,8 @@ export interface Run {
   workflowId: string;
   /** The run before, after a continue-as-new. */
   continues: string;
-  /** False: what is checked here and what would be replayed may differ, so it is not replayed. */
-  plain: boolean;
+  /** False: what is checked here and what would be replayed may differ, or the replay would wait for events that are not there. */
+  replayable: boolean;
 }
 
 /**
@@ -73,7 +73,7 @@ export function checkRuns(
       input: object(payloadsOf(started['input'])[0]),
       workflowId: text(started['workflowId']),
       continues: text(started['continuedExecutionRunId']),
-      plain,
+      replayable: plain && events.every(({ id }, index) => id === index + 1),
     };
     checkEvents(one, sealed, incident, findings);
     runs.push(one);

@@ -6,7 +6,7 @@ import { exportIncident, renderExported } from '../../audit/export.ts';
 import { createExporter } from '../../audit/exporter.ts';
 import { verifyBundle } from '../../audit/verify.ts';
 import { openRecords, type Records } from '../../stores/records.ts';
-import { quiet, swept } from '../support/bundles.ts';
+import { exportedInto, quiet, swept } from '../support/bundles.ts';
 import { Engine, type OpenIncident } from '../support/engine.ts';
 import { Switchboard } from '../support/switchboard.ts';
 
@@ -66,7 +66,7 @@ describe('the exporter', () => {
     const { incident } = await denied('killed');
     const whole = await emptyExports();
     const exporter = exporterInto(whole);
-    while ((await whole.list(incident)).length < 2) await exporter.sweep();
+    await exportedInto(whole, exporter, incident);
     const names = await whole.list(incident);
     // Killed before the mark: history and seal are there, `runs/<run>` is not.
     const torn = await emptyExports();
@@ -139,7 +139,7 @@ describe('an export', () => {
     const { incident } = await denied('proof');
     const { state } = engine;
     const exporter = exporterInto(state.exports);
-    while ((await state.exports.list(incident)).length < 2) await exporter.sweep();
+    await exportedInto(state.exports, exporter, incident);
     const outDir = join(await scratch(), 'deep', 'bundle');
     const exported = await exportIncident({ state, incident, outDir });
     expect(exported.warnings).toEqual([]);
@@ -180,9 +180,7 @@ describe('an export', () => {
     await incident.gate();
     await incident.handle.terminate('by an administrator');
     const exporter = exporterInto(state.exports);
-    const end = Date.now() + 20_000;
-    while ((await state.exports.list(incident.incident)).length < 2 && Date.now() < end)
-      await exporter.sweep();
+    await exportedInto(state.exports, exporter, incident.incident);
     const outDir = join(await scratch(), 'bundle');
     const exported = await exportIncident({ state, incident: incident.incident, outDir });
     expect(exported.warnings).toEqual([expect.stringContaining('never sealed')]);

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { canonical } from '../../domain/json.ts';
 import type { LedgerEntry } from '../../domain/ledger.ts';
-import { eventsOf } from '../../audit/history.ts';
+import { eventsOf, text } from '../../audit/history.ts';
 import { replayBundle } from '../../audit/replay/bundle.ts';
 import type { ReplayAnswer } from '../../audit/replay/messages.ts';
 import { replayHistory } from '../../audit/replay/run.ts';
@@ -17,7 +17,7 @@ const read = (name: string, file: string) => readFile(join(folder, name, file), 
 async function replay(name: string, codePath: string): Promise<ReplayAnswer> {
   const history = await read(name, 'history.json');
   const started = eventsOf(JSON.parse(history))[0]?.attributes ?? {};
-  return replayHistory({ codePath, workflowId: String(started['workflowId']), history }, 60_000);
+  return replayHistory({ codePath, workflowId: text(started['workflowId']), history }, 60_000);
 }
 
 function ledgerOf({ activities }: ReplayAnswer): string {
@@ -59,4 +59,30 @@ describe('a workflow that was changed incompatibly', () => {
     },
     120_000,
   );
+});
+
+describe('a replay', () => {
+  test('that does not end in time is ended, and says so', async () => {
+    const codePath = await replayBundle();
+    const history = await read(cases[0] ?? '', 'history.json');
+    const { failure } = await replayHistory({ codePath, workflowId: 'w', history }, 1);
+    expect(failure).toEqual({ kind: 'replay', message: 'no end after 1 ms' });
+  });
+
+  test('of a mangled history fails or is ended, and never takes the caller with it', async () => {
+    const codePath = await replayBundle();
+    const { events } = JSON.parse(await read('released-0.1.0', 'history.json')) as { events: object[] };
+    const mangled: unknown[] = [
+      { events: events.map((event) => ({ ...event, eventId: '9223372036854775807' })) },
+      { events: events.toReversed() },
+      { events: events.slice(1) },
+      { events: events.map((event) => ({ ...event, eventType: 'EVENT_TYPE_TIMER_FIRED' })) },
+      { events: [] },
+    ];
+    for (const value of mangled) {
+      const history = JSON.stringify(value);
+      const answer = await replayHistory({ codePath, workflowId: 'w', history }, 4_000);
+      expect(answer.failure).toBeDefined();
+    }
+  }, 60_000);
 });

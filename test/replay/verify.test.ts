@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { canonical, type Json, type JsonObject } from '../../domain/json.ts';
 import type { Signed } from '../../domain/signature.ts';
 import { openSigner, type FileSigner } from '../../stores/keys.ts';
-import { object } from '../../audit/history.ts';
+import { object, text } from '../../audit/history.ts';
 import { renderReplay, replayBundle } from '../../audit/replay.ts';
 import { renderReport } from '../../audit/report.ts';
 import { renderTimeline, timelineOf } from '../../audit/timeline.ts';
@@ -72,7 +72,7 @@ async function flip(dir: string, name: string): Promise<void> {
 /** Payload `data` of an event, decoded, changed and encoded again. */
 function editPayload(payloads: Json | undefined, edit: (value: JsonObject) => void): void {
   const payload = object(((payloads as JsonObject)['payloads'] as Json[])[0]);
-  const value = JSON.parse(Buffer.from(String(payload['data']), 'base64').toString()) as JsonObject;
+  const value = JSON.parse(Buffer.from(text(payload['data']), 'base64').toString()) as JsonObject;
   edit(value);
   payload['data'] = Buffer.from(JSON.stringify(value)).toString('base64');
 }
@@ -331,7 +331,7 @@ describe('a history forged with the engine’s own key', () => {
       const { result } = completed(events, index);
       if (result === undefined) throw new Error('no verification in the history');
       const payload = Buffer.from(
-        String(object(((result as JsonObject)['payloads'] as Json[])[0])['data']),
+        text(object(((result as JsonObject)['payloads'] as Json[])[0])['data']),
         'base64',
       ).toString();
       if (!payload.includes('in-place')) continue;

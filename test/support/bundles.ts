@@ -7,6 +7,7 @@ import type { Signed, Signer } from '../../domain/signature.ts';
 import { exportIncident } from '../../audit/export.ts';
 import { createExporter, type Exporter } from '../../audit/exporter.ts';
 import type { Manifest } from '../../audit/bundle/layout.ts';
+import type { Records } from '../../stores/records.ts';
 import { Engine, type OpenIncident } from './engine.ts';
 import { Switchboard } from './switchboard.ts';
 
@@ -52,6 +53,8 @@ export async function makeSpecimen(): Promise<Specimen> {
     actor: 'falco',
     detail: { secretish: 'x' },
   });
+  // The body of the alert that the engine's support made up.
+  await evidence.put('{}', 'application/json');
   const ref = await evidence.put('log line\n', 'text/plain');
   await evidence.record([
     {
@@ -82,6 +85,15 @@ export async function swept(exporter: Exporter, count: number): Promise<void> {
   while ((await exporter.sweep()).exported < count) {
     if (Date.now() > end) throw new Error(`never exported: ${JSON.stringify(exporter.status())}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Sweeps until an incident's history and seal are in `exports`. */
+export async function exportedInto(exports: Records, exporter: Exporter, incident: string): Promise<void> {
+  const end = Date.now() + 20_000;
+  while ((await exports.list(incident)).length < 2) {
+    if (Date.now() > end) throw new Error(`never exported: ${JSON.stringify(exporter.status())}`);
+    await exporter.sweep();
   }
 }
 
