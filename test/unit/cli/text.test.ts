@@ -1,0 +1,58 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { gatherInput } from '../../../cli/inputs.ts';
+import { jsonText, paragraph } from '../../../cli/output.ts';
+import { duration, when } from '../../../cli/render/time.ts';
+
+// What a terminal obeys or what turns the reading order: none may ever get there.
+// oxlint-disable-next-line no-control-regex -- these are the point
+const active =
+  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/u;
+
+test('JSON on a terminal is inert, and says the same', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
+      const text = jsonText(value);
+      expect(text).not.toMatch(active);
+      expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)));
+    }),
+  );
+  expect(jsonText('\u009b31m\u202e\u{e0041}')).toBe(String.raw`"\u009b31m\u202e\udb40\udc41"`);
+});
+
+test('a paragraph keeps to 80 columns, whatever its indents', () => {
+  const words = fc.array(fc.stringMatching(/^[a-z]{1,20}$/), { minLength: 1, maxLength: 80 });
+  fc.assert(
+    fc.property(words, fc.integer({ min: 1, max: 20 }), (text, indent) => {
+      const lines = paragraph(text.join(' '), ' '.repeat(indent), '-').split('\n');
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+      expect(lines.join(' ').replace(/^-/, '').split(/ +/).filter(Boolean)).toEqual(text);
+    }),
+  );
+});
+
+test('inputs are text with = and JSON with :=, never guessed', () => {
+  const gathered = ['a=1', 'b:=1', 'c=x=y', 'd:=true', 'e='].reduce(
+    (inputs, text) => gatherInput(text, inputs),
+    {},
+  );
+  expect(gathered).toEqual({ a: '1', b: 1, c: 'x=y', d: true, e: '' });
+  expect(() => gatherInput('a=2', { a: '1' })).toThrow('twice');
+  expect(() => gatherInput('a')).toThrow('name=text');
+  expect(() => gatherInput('=x')).toThrow('name=text');
+  expect(() => gatherInput('a:={')).toThrow('not JSON');
+});
+
+test('moments are told from now, in the largest unit that fits', () => {
+  const now = new Date('2026-01-02T03:00:00Z');
+  expect(when('2026-01-02T03:04:30Z', now)).toBe('03:04:30 UTC, in 4 min');
+  expect(when('2026-01-01T03:00:00Z', now)).toBe('2026-01-01 03:00:00 UTC, 1 d ago');
+  expect(when('rubbish\u001b[2J', now)).toBe('at an unknown time');
+  expect([90_000, 60_000, 3_600_000, 86_400_000, 172_800_000].map(duration)).toEqual([
+    '90 s',
+    '1 min',
+    '1 h',
+    '1 d',
+    '2 d',
+  ]);
+});
