@@ -1,0 +1,75 @@
+import { expect, test } from '@jest/globals';
+import { clusterRegistry } from '../../../activities/kubernetes/client.ts';
+import { kubernetesActions } from '../../../activities/kubernetes/index.ts';
+import { rbacManifests } from '../../../activities/kubernetes/rbac.ts';
+
+const permissions = kubernetesActions({
+  clusters: clusterRegistry([]),
+  responderGroup: 'responders',
+}).flatMap((action) => action.permissions);
+const manifests = rbacManifests({
+  permissions,
+  engine: { kind: 'User', name: 'engine' },
+  responderGroup: 'responders',
+});
+
+interface Rule {
+  apiGroups: string[];
+  resources: string[];
+  verbs: string[];
+  resourceNames?: string[];
+}
+const rulesOf = (kind: string, name: string) =>
+  manifests
+    .filter((each) => each.kind === kind && each.metadata.name === name)
+    .flatMap((each) => each['rules'] as Rule[]);
+
+test('no role holds a wildcard', () => {
+  const roles = manifests.filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role');
+  expect(roles.map(({ metadata }) => metadata.name).toSorted()).toEqual([
+    'firebreak-engine',
+    'firebreak-engine',
+    'firebreak-probe',
+    'firebreak-responder',
+    'firebreak-responder',
+  ]);
+  expect(JSON.stringify(roles)).not.toContain('*');
+});
+
+test('the engine may impersonate nobody but the probe, and may not exec, nor read Secrets, nor change RBAC', () => {
+  const rules = rulesOf('ClusterRole', 'firebreak-engine');
+  expect(rules.filter(({ verbs }) => verbs.includes('impersonate'))).toEqual([
+    { apiGroups: [''], resources: ['users'], verbs: ['impersonate'], resourceNames: ['firebreak:probe'] },
+  ]);
+  const resources = rules.flatMap((rule) => rule.resources);
+  expect(resources).not.toContain('secrets');
+  expect(resources.filter((resource) => resource.includes('exec'))).toEqual([]);
+  const writes = rules.filter(({ verbs }) =>
+    verbs.some((verb) => !['get', 'list', 'watch', 'impersonate'].includes(verb)),
+  );
+  expect(new Set(writes.flatMap((rule) => rule.resources))).toEqual(
+    new Set([
+      'networkpolicies',
+      'validatingadmissionpolicies',
+      'validatingadmissionpolicybindings',
+      'selfsubjectreviews',
+    ]),
+  );
+});
+
+test('ConfigMaps may be written where the kits are, and nowhere else', () => {
+  expect(manifests.filter(({ kind }) => kind === 'Role').map(({ metadata }) => metadata.namespace)).toEqual([
+    'firebreak',
+    'firebreak',
+  ]);
+  expect(rulesOf('Role', 'firebreak-engine')).toEqual([
+    { apiGroups: [''], resources: ['configmaps'], verbs: ['create', 'delete', 'get', 'update'] },
+  ]);
+});
+
+test('every permission says why', () => {
+  for (const { why, verbs, resources } of permissions) {
+    expect(why.length).toBeGreaterThan(5);
+    expect(verbs.length * resources.length).toBeGreaterThan(0);
+  }
+});
