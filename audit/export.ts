@@ -96,8 +96,8 @@ async function ledgerOf(state: ExportState, incident: string): Promise<LedgerEnt
 async function runsOf(state: ExportState, incident: string) {
   const stored = await state.exports.list(incident);
   const runs = stored
-    .map(runOf)
-    .filter((run) => run !== undefined && stored.includes(historySealName(run))) as string[];
+    .flatMap((name) => runOf(name) ?? [])
+    .filter((run) => stored.includes(historySealName(run)));
   const continued = new Set<unknown>();
   let open = 0;
   let started;

@@ -1,3 +1,4 @@
+import { claimed } from './claimed.ts';
 import type { Client } from '@temporalio/client';
 import { FirebreakError } from '../domain/errors.ts';
 import { sha256 } from '../domain/json.ts';
@@ -192,7 +193,7 @@ async function putSeal(exports: Records, name: string, seal: HistorySeal, signer
       return putSeal(exports, name, seal, signer);
     }
   }
-  const signed = JSON.parse(Buffer.from(there).toString('utf8')) as Signed<HistorySeal>;
+  const signed = claimed<Signed<HistorySeal>>(JSON.parse(Buffer.from(there).toString('utf8')));
   if (!verifySigned(signed, seal.type, [signer.publicKey]) || signed.payload.history !== seal.history) {
     throw new TypeError(`${name} is stored and seals another history, or is not signed by this ledger's key`);
   }

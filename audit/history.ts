@@ -1,3 +1,4 @@
+import { claimed } from './claimed.ts';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { canonical, type Digest, type Json, type JsonObject } from '../domain/json.ts';
 import type { LedgerEntry } from '../domain/ledger.ts';
@@ -74,7 +75,7 @@ function payloadOf(value: Json): Json {
   if (Buffer.from(text(object(metadata)['encoding']), 'base64').toString('latin1') !== 'json/plain')
     return null;
   try {
-    return JSON.parse(Buffer.from(text(data), 'base64').toString('utf8')) as Json;
+    return claimed<Json>(JSON.parse(Buffer.from(text(data), 'base64').toString('utf8')));
   } catch {
     // An unreadable payload carries nothing: whoever looks for an entry in it reports that it is absent.
     return null;
@@ -103,7 +104,7 @@ export function activitiesOf(events: readonly HistoryEvent[]): ScheduledActivity
         id: text(attributes['activityId']),
         type: text(object(attributes['activityType'])['name']),
         input,
-        entries: Array.isArray(entries) ? (entries as unknown as LedgerEntry[]) : [],
+        entries: Array.isArray(entries) ? claimed<LedgerEntry[]>(entries) : [],
       };
     });
 }
@@ -112,7 +113,7 @@ export function activitiesOf(events: readonly HistoryEvent[]): ScheduledActivity
 export function parseActivityId(id: string): { verb: string; seq: number; hash: Digest } | undefined {
   const match = /^([a-z-]+)\/([1-9]\d{0,8})\/(sha256:[0-9a-f]{64})$/.exec(id);
   if (match === null) return undefined;
-  return { verb: match[1] ?? '', seq: Number(match[2]), hash: match[3] as Digest };
+  return { verb: match[1] ?? '', seq: Number(match[2]), hash: claimed<Digest>(match[3]) };
 }
 
 /** A JSON object, or an empty one in the place of anything else. */

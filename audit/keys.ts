@@ -1,3 +1,4 @@
+import { claimed } from './claimed.ts';
 import { createPublicKey } from 'node:crypto';
 import { FirebreakError } from '../domain/errors.ts';
 import { keyId, type PublicKey } from '../domain/signature.ts';
@@ -7,13 +8,6 @@ import { keyId, type PublicKey } from '../domain/signature.ts';
  * @throws FirebreakError FB5002 when it is not an Ed25519 public key
  */
 export function parsePublicKey(text: string): PublicKey {
-  const problem = (why: string, cause?: unknown) =>
-    new FirebreakError(
-      'FB5002',
-      `the public key is not usable: ${why}; give an Ed25519 public key as PEM`,
-      {},
-      cause,
-    );
   if (text.includes('PRIVATE KEY')) throw problem('it is a private key, which no auditor should have');
   let raw: Buffer;
   try {
@@ -31,7 +25,7 @@ export function parsePublicKey(text: string): PublicKey {
 }
 
 function fromJson(text: string): string {
-  const { key } = JSON.parse(text) as { key: unknown };
+  const { key } = claimed<{ key: unknown }>(JSON.parse(text));
   if (typeof key !== 'string') throw new SyntaxError('`key` is missing');
   return Buffer.from(key, 'base64').toString('base64url');
 }
@@ -42,4 +36,13 @@ export function publicKeyPem(publicKey: PublicKey): string {
   return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
     .export({ format: 'pem', type: 'spki' })
     .toString();
+}
+
+function problem(why: string, cause?: unknown): FirebreakError {
+  return new FirebreakError(
+    'FB5002',
+    `the public key is not usable: ${why}; give an Ed25519 public key as PEM`,
+    {},
+    cause,
+  );
 }

@@ -1,5 +1,5 @@
+import { claimed } from './claimed.ts';
 import type { Playbook } from '../language/run/playbook.ts';
-import type { Json } from '../domain/json.ts';
 import type { LedgerEntry } from '../domain/ledger.ts';
 import { object, text } from './history.ts';
 
@@ -78,7 +78,7 @@ function measure(
 }
 
 function effectOf(step: string, playbook: Playbook | undefined): string {
-  const { steps, actions } = object(playbook as unknown as Json);
+  const { steps, actions } = object(claimed(playbook));
   const found = (Array.isArray(steps) ? steps : []).map(object).find(({ id }) => id === step);
   return text(object(object(actions)[text(found?.['uses'])])['effect']);
 }

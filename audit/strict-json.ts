@@ -1,3 +1,4 @@
+import { claimed } from './claimed.ts';
 import { canonical, type Json } from '../domain/json.ts';
 
 /** Deeper than anything Firebreak writes, and shallow enough for every recursive reader after us. */
@@ -9,7 +10,7 @@ const maxDepth = 100;
  */
 export function parseCanonical(text: string): Json {
   if (depth(text) > maxDepth) throw new SyntaxError(`nested deeper than ${maxDepth} levels`);
-  const value = JSON.parse(text) as Json;
+  const value = claimed<Json>(JSON.parse(text));
   let again: string;
   try {
     again = canonical(value);

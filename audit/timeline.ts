@@ -79,12 +79,6 @@ export async function timelineOf(
 /** A timeline as Markdown. What came from outside is escaped: it can neither format nor link nor mention. */
 export function renderTimeline(timeline: Timeline): string {
   const { report } = timeline;
-  const section = (title: string, lines: string[]) => [
-    `## ${title}`,
-    '',
-    ...(lines.length === 0 ? ['None.'] : lines),
-    '',
-  ];
   return [
     `# ${markdown(timeline.title)}`,
     '',
@@ -132,4 +126,8 @@ export function renderTimeline(timeline: Timeline): string {
 
 function listOf(value: Json | undefined): Json[] {
   return Array.isArray(value) ? value : [];
+}
+
+function section(title: string, lines: string[]): string[] {
+  return [`## ${title}`, '', ...(lines.length === 0 ? ['None.'] : lines), ''];
 }

@@ -1,3 +1,4 @@
+import { claimed } from './claimed.ts';
 import type { LedgerEntry } from '../domain/ledger.ts';
 import type { PublicKey } from '../domain/signature.ts';
 import type { Person } from '../domain/person.ts';
@@ -112,8 +113,8 @@ export async function verifyFully(
       facts: { ...facts, recomputed: recomputed.length },
     },
     entries: recomputed,
-    people: (Array.isArray(people) ? people.map(object) : []) as unknown as Person[],
-    playbook: input['playbook'] as unknown as Playbook | undefined,
+    people: claimed(Array.isArray(people) ? people.map(object) : []),
+    playbook: claimed(input['playbook']),
   };
 }
 
@@ -134,10 +135,10 @@ export async function checkParts(dir: string, key: string | PublicKey): Promise<
   const entries = checkLedger(files, incident, seal, findings);
   const runs = checkRuns(files, incident, seal, trusted, findings);
   const first = runs[0];
-  const input = first?.input as unknown as IncidentArguments | undefined;
+  const input = claimed<IncidentArguments | undefined>(first?.input);
   // The seal's keys when there is one: the history's own would vouch for themselves.
   const own = object(object(first?.input)['policy'])['gatewayKeys'];
-  const keys = seal?.gatewayKeys ?? ((Array.isArray(own) ? own.map(object) : []) as unknown as PublicKey[]);
+  const keys = seal?.gatewayKeys ?? claimed<PublicKey[]>(Array.isArray(own) ? own.map(object) : []);
   const guard = (what: string, file: string, check: () => void) => guarded(what, file, findings, check);
   guard('the activities', names.ledger, () => checkCarried(runs, entries, seal, findings));
   if (first !== undefined && input !== undefined) {

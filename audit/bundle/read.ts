@@ -1,3 +1,4 @@
+import { claimed } from '../claimed.ts';
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, open, readdir, type FileHandle } from 'node:fs/promises';
@@ -95,7 +96,7 @@ async function readOne(
     const kept: Buffer[] = [];
     let length = 0;
     for await (const chunk of handle.createReadStream({ autoClose: false, end: cap })) {
-      const bytes = chunk as Buffer;
+      const bytes = claimed<Buffer>(chunk);
       length += bytes.length;
       hash.update(bytes);
       if (!artefact) kept.push(bytes);

@@ -1,3 +1,4 @@
+import { claimed } from '../claimed.ts';
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -65,7 +66,7 @@ async function refuseUsed(target: string): Promise<void> {
 }
 
 function ignoreAbsent(error: unknown): undefined {
-  const { code } = error as NodeJS.ErrnoException;
+  const { code } = claimed<NodeJS.ErrnoException>(error);
   if (code === 'ENOENT') return undefined;
   if (code === 'ENOTDIR')
     throw new FirebreakError('FB5005', 'the output is a file: name a directory that does not exist yet');

@@ -9,7 +9,7 @@ import { FirebreakError } from '../../domain/errors.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const interceptor = fileURLToPath(new URL('interceptor.ts', import.meta.url));
 /** Everything whose text goes into the bundle, dependencies through their exact versions. */
-const sources = ['workflows', 'domain', 'language/run', 'audit/replay', 'package.json'];
+const sources = ['workflows', 'domain', 'language/run', 'audit/replay', 'audit/claimed.ts', 'package.json'];
 
 /**
  * The workflows bundled with the capturing interceptor, as a file that is kept in the cache under the digest of all that went into it: bundling

@@ -1,7 +1,7 @@
 /** Entry of the replaying process: takes one ReplayRequest over IPC, answers one ReplayAnswer, and ends. */
+import { claimed } from '../claimed.ts';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { DefaultLogger, Runtime, Worker, type InjectedSinks } from '@temporalio/worker';
-import type { LedgerEntry } from '../../domain/ledger.ts';
 import type { CaptureSinks } from './interceptor.ts';
 import type { CapturedActivity, ReplayAnswer, ReplayRequest } from './messages.ts';
 
@@ -13,7 +13,7 @@ async function replay({ codePath, workflowId, history }: ReplayRequest): Promise
     capture: {
       activity: {
         fn(_info, id, type, entries) {
-          activities.push({ id, type, entries: entries as unknown as LedgerEntry[] });
+          activities.push({ id, type, entries: claimed(entries) });
         },
         callDuringReplay: true,
       },

@@ -1,3 +1,4 @@
+import { claimed } from '../claimed.ts';
 import { proxySinks, type Sinks, type WorkflowInterceptors } from '@temporalio/workflow';
 import type { Json } from '../../domain/json.ts';
 
@@ -16,7 +17,7 @@ export function interceptors(): WorkflowInterceptors {
     outbound: [
       {
         scheduleActivity(input, next) {
-          const request = input.args[0] as { entries?: Json } | undefined;
+          const request = claimed<{ entries?: Json } | undefined>(input.args[0]);
           capture.activity(input.options.activityId ?? '', input.activityType, request?.entries ?? []);
           return next(input);
         },

@@ -1,3 +1,4 @@
+import { claimed } from '../claimed.ts';
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { ReplayAnswer, ReplayRequest } from './messages.ts';
@@ -23,7 +24,7 @@ export function replayHistory(request: ReplayRequest, timeoutMs: number): Promis
       replaying.kill('SIGKILL');
     }, timeoutMs);
     replaying.once('message', (message) => {
-      answer = message as ReplayAnswer;
+      answer = claimed<ReplayAnswer>(message);
     });
     replaying.once('error', (error) => {
       clearTimeout(timer);

@@ -1,7 +1,7 @@
+import { claimed } from '../claimed.ts';
 import type { Decision, Gate } from '../../domain/decision.ts';
 import { gateDigest } from '../../domain/decision.ts';
 import type { Policy } from '../../domain/incident.ts';
-import { canonical } from '../../domain/json.ts';
 import type { LedgerEntry } from '../../domain/ledger.ts';
 import { verifySigned, type PublicKey, type Signed } from '../../domain/signature.ts';
 import { names } from '../bundle/layout.ts';
@@ -31,7 +31,7 @@ export function checkDecisions(
   for (const entry of entries) {
     const at = `entry ${entry.seq}`;
     if (entry.kind === 'gate.opened') {
-      const gate = entry.data['gate'] as unknown as Gate;
+      const gate = claimed<Gate>(entry.data['gate']);
       const digest = safeDigest(gate);
       if (digest === undefined || digest !== entry.data['digest'] || gate.incident !== entry.incident) {
         findings.add('FB5605', names.ledger, at, 'the digest of the question is not that of the gate', {
@@ -141,7 +141,7 @@ export function checkGatewaySignature<T extends { type: string }>(
 
 /** The decision that an entry was made of. An absent reason and an empty one are noted alike: whichever was signed is meant. */
 function signedDecision({ incident, data }: LedgerEntry, keys: readonly PublicKey[]): Signed<Decision> {
-  const payload = {
+  const payload = claimed<Decision>({
     type: 'firebreak/decision/v1',
     incident,
     gate: data['gate'],
@@ -150,7 +150,7 @@ function signedDecision({ incident, data }: LedgerEntry, keys: readonly PublicKe
     person: data['person'],
     via: data['via'],
     at: data['at'],
-  } as unknown as Decision;
+  });
   const { reason } = data;
   const variants: Decision[] = [{ ...payload, reason: text(reason) }];
   if (reason === '') variants.unshift(payload);
@@ -160,12 +160,12 @@ function signedDecision({ incident, data }: LedgerEntry, keys: readonly PublicKe
     signature: text(data['signature']),
   }));
   const valid = signed.find((variant) => verifySigned(variant, 'firebreak/decision/v1', keys));
-  return valid ?? (signed[0] as Signed<Decision>);
+  return valid ?? claimed<Signed<Decision>>(signed[0]);
 }
 
 function safeDigest(gate: Gate): string | undefined {
   try {
-    return gateDigest(object(JSON.parse(canonical(gate))) as unknown as Gate);
+    return gateDigest(claimed<Gate>(object(claimed(gate))));
   } catch {
     // Not a gate at all: no digest is equal to it.
     return undefined;

@@ -1,3 +1,4 @@
+import { claimed } from '../claimed.ts';
 import type { Digest, Json, JsonObject } from '../../domain/json.ts';
 import type { LedgerEntry } from '../../domain/ledger.ts';
 import { artefactDigest, artefactName, evidenceIndexShape, names } from '../bundle/layout.ts';
@@ -109,5 +110,7 @@ export function references(data: JsonObject): Reference[] {
 }
 
 function asDigest(value: Json | undefined): Digest | undefined {
-  return typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value) ? (value as Digest) : undefined;
+  return typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value)
+    ? claimed<Digest>(value)
+    : undefined;
 }

@@ -1,3 +1,4 @@
+import { claimed } from '../claimed.ts';
 import { entryHash, genesis, type LedgerEntry } from '../../domain/ledger.ts';
 import type { PublicKey } from '../../domain/signature.ts';
 import type { Seal } from '../../workflows/contract.ts';
@@ -12,7 +13,7 @@ export function checkSeal(files: Files, trusted: PublicKey, findings: Findings):
   const signed = shapeOf(files, names.seal, signedSealShape, findings);
   if (signed === undefined) return undefined;
   checkSignature(signed, 'firebreak/seal/v1', trusted, ['FB5203', 'FB5204'], names.seal, findings);
-  return signed.payload as Seal;
+  return claimed<Seal>(signed.payload);
 }
 
 /** The chain line by line, then its length and its end against the seal. Answers the lines that are entries. */

@@ -1,3 +1,4 @@
+import { claimed } from '../claimed.ts';
 import type { LedgerEntry } from '../../domain/ledger.ts';
 import type { PublicKey, Signed } from '../../domain/signature.ts';
 import { commandUpdate, decideUpdate } from '../../workflows/contract.ts';
@@ -35,8 +36,8 @@ export function checkUpdates(
         findings.add('FB5108', file, at, `an update ${quote(input['name'], 80)} that no incident has`);
         continue;
       }
-      const signed = object(payloadsOf(input['args'])[0]) as unknown as Signed<{ type: string }>;
-      const person = object(signed.payload as never)['person'];
+      const signed = claimed<Signed<{ type: string }>>(object(payloadsOf(input['args'])[0]));
+      const person = object(claimed(signed.payload))['person'];
       checkGatewaySignature(
         signed,
         update.type,

@@ -1,3 +1,4 @@
+import { claimed } from '../claimed.ts';
 import type { Authority, Mandate } from '../../domain/action.ts';
 import type { Opening, Warrant } from '../../domain/decision.ts';
 import { canonical, digest, type Json } from '../../domain/json.ts';
@@ -15,7 +16,7 @@ export function checkOpening(
   keys: readonly PublicKey[],
   findings: Findings,
 ): void {
-  const input = run.input as unknown as IncidentArguments;
+  const input = claimed<IncidentArguments>(run.input);
   const at = 'event 1';
   const opening: Signed<Opening> = input.opening;
   const before = findings.count;
@@ -36,7 +37,7 @@ export function checkOpening(
     requester: input.requester,
   };
   for (const [name, value] of Object.entries(expected)) {
-    const found = opening.payload[name as keyof typeof expected];
+    const found = object(claimed(opening.payload))[name];
     if (found !== value) {
       findings.add('FB5609', run.file, at, `the opening is about another ${name}`, {
         expected: value,
@@ -71,14 +72,14 @@ export function checkWarrants(
   findings: Findings,
 ): void {
   for (const run of runs) {
-    const input = run.input as unknown as IncidentArguments;
+    const input = claimed<IncidentArguments>(run.input);
     for (const activity of activitiesOf(run.events)) {
       const verb = activity.type.slice(activity.type.lastIndexOf('.') + 1);
       if (verb !== 'apply' && verb !== 'undo') continue;
       const action = activity.type.slice(0, -verb.length - 1);
       // Reading changes nothing and needs nobody's leave.
       if (input.playbook.actions[action]?.effect === 'read') continue;
-      const { mandate, warrant } = activity.input as unknown as { mandate?: Mandate; warrant?: Warrant };
+      const { mandate, warrant } = claimed<{ mandate?: Mandate; warrant?: Warrant }>(activity.input);
       const at = `event ${activity.event}`;
       if (warrant === undefined || mandate === undefined) {
         findings.add('FB5608', run.file, at, `${quote(activity.type, 120)} was scheduled without a warrant`);
@@ -98,7 +99,7 @@ function checkOne(
   gates: ReadonlyMap<string, OpenedGate>,
   findings: Findings,
 ): void {
-  const input = run.input as unknown as IncidentArguments;
+  const input = claimed<IncidentArguments>(run.input);
   const what = quote(activity, 120);
   if (warrant.gate === undefined) {
     if (!warrant.automatic || input.opening.payload.mode !== 'automatic' || activity.endsWith('.undo')) {
@@ -114,8 +115,8 @@ function checkOne(
   const opened = gates.get(warrant.gate.id);
   if (opened === undefined || canonical(opened.gate) !== canonical(warrant.gate)) {
     findings.add('FB5605', run.file, at, `${what} ran under a gate that the ledger did not open`, {
-      expected: (opened?.gate as unknown as Json | undefined) ?? null,
-      found: warrant.gate as unknown as Json,
+      expected: claimed<Json | undefined>(opened?.gate) ?? null,
+      found: claimed(warrant.gate),
     });
     return;
   }
@@ -159,5 +160,5 @@ function checkOne(
 }
 
 function sameAuthority(left: Authority, right: Authority): boolean {
-  return canonical(object(left as unknown as Json)) === canonical(object(right as unknown as Json));
+  return canonical(left) === canonical(right);
 }

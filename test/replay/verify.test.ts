@@ -94,6 +94,32 @@ const completed = (events: JsonObject[], index: number) =>
     ],
   );
 
+/** Turns a verdict that an activity reported into another. */
+const forgeVerdict = (events: JsonObject[]) => {
+  for (let index = 0; ; index++) {
+    const { result } = completed(events, index);
+    if (result === undefined) throw new Error('no verification in the history');
+    const payload = Buffer.from(
+      text(object(((result as JsonObject)['payloads'] as Json[])[0])['data']),
+      'base64',
+    ).toString();
+    if (!payload.includes('in-place')) continue;
+    return editPayload(result, (value) => {
+      value['claims'] = [{ claim: 'the switch is on', verdict: 'verified', detail: 'trust me' }];
+    });
+  }
+};
+
+/** Changes a person's decision, chains and signs everything again. */
+const decided = async (dir: string, edit: (data: JsonObject) => void, person = 'ada') => {
+  const entries = await readLedger(dir);
+  const entry = entries.find(({ kind, data }) => kind === 'decision.taken' && data['person'] === person);
+  if (entry === undefined) throw new Error('no decision');
+  edit(entry.data);
+  await writeLedger(dir, rechain(entries, entry.seq));
+  await resign(dir, own);
+};
+
 describe('an untouched bundle', () => {
   test('passes, with every ledger entry recomputed, and says what it rests on', async () => {
     const report = await verifyBundle(specimen.dir, specimen.key);
@@ -325,22 +351,6 @@ describe('what was put in another’s place', () => {
 });
 
 describe('a history forged with the engine’s own key', () => {
-  /** Turns a verdict that an activity reported into another. */
-  const forgeVerdict = (events: JsonObject[]) => {
-    for (let index = 0; ; index++) {
-      const { result } = completed(events, index);
-      if (result === undefined) throw new Error('no verification in the history');
-      const payload = Buffer.from(
-        text(object(((result as JsonObject)['payloads'] as Json[])[0])['data']),
-        'base64',
-      ).toString();
-      if (!payload.includes('in-place')) continue;
-      return editPayload(result, (value) => {
-        value['claims'] = [{ claim: 'the switch is on', verdict: 'verified', detail: 'trust me' }];
-      });
-    }
-  };
-
   test('one altered result: the ids that follow no longer fit', async () => {
     const findings = await found(async (dir) => {
       await editHistory(dir, forgeVerdict);
@@ -425,15 +435,6 @@ describe('an incompatible workflow change', () => {
 });
 
 describe('a decision forged with the engine’s own ledger key', () => {
-  const decided = async (dir: string, edit: (data: JsonObject) => void, person = 'ada') => {
-    const entries = await readLedger(dir);
-    const entry = entries.find(({ kind, data }) => kind === 'decision.taken' && data['person'] === person);
-    if (entry === undefined) throw new Error('no decision');
-    edit(entry.data);
-    await writeLedger(dir, rechain(entries, entry.seq));
-    await resign(dir, own);
-  };
-
   test('a signature that does not fit', async () => {
     const findings = await found((dir) => decided(dir, (data) => (data['via'] = 'slack')));
     expect(findings).toContain('FB5601 ledger.jsonl entry 7');
