@@ -13,6 +13,8 @@ const levels: { [level in LogLevel]: 'trace' | 'debug' | 'info' | 'warn' | 'erro
 export function logTemporalTo(logger: Logger): void {
   const sink = logger.child({ room: 'temporal' });
   Runtime.install({
+    // Whoever runs us stops gateway and worker in order.
+    shutdownSignals: [],
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
       // The SDK's own news is detail here; its warnings are not.
       const own = level === 'INFO' ? 'debug' : levels[level];

@@ -191,7 +191,7 @@ function keepWorking(
     working: began.promise,
     async stop() {
       stopping.abort();
-      current?.shutdown();
+      if (current?.getState() === 'RUNNING') current.shutdown();
       await ended;
     },
   };

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { waitFor } from '../process.ts';
 import { renderMessage, type SlackTestbed } from '../slack.ts';
 import type { Kubernetes } from '../kubernetes.ts';
-import { kubectl, type Firebreak } from './firebreak.ts';
+import { engineUser, kubectl, type Firebreak } from './firebreak.ts';
 import { falcoAlert, shop, victim } from './shop.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -38,7 +38,7 @@ export async function tell(stage: Stage): Promise<boolean> {
   const before = await policies(stage);
 
   terminal.step('Firebreak comes up, with the rights that its actions need and no more');
-  const manifests = await firebreak.command(['action', 'permissions']);
+  const manifests = await firebreak.command(['action', 'permissions', '--user', engineUser]);
   await must(kube(['apply', '-f', '-'], manifests.stdout));
   const tokens = {
     falco: await token(firebreak, owner, ['alerts']),
@@ -49,8 +49,15 @@ export async function tell(stage: Stage): Promise<boolean> {
   terminal.seen(`firebreak up: ${firebreak.url}`);
 
   terminal.step('Falco sees a shell in a container');
-  const pods = await must(kube(['-n', victim, 'get', 'pods', '-o', 'jsonpath={.items[0].metadata.name}']));
-  const alert = falcoAlert(pods, new Date());
+  const pod = await must(kube(['-n', victim, 'get', 'pods', '-o', 'jsonpath={.items[0].metadata.name}']));
+  await stage.kubernetes.writePodLogs({
+    namespace: victim,
+    pod,
+    container: 'web',
+    current: ['GET / 200', 'POST /upload 500', '/bin/sh: curl: 203.0.113.7/x'],
+    previous: ['listening on 8080'],
+  });
+  const alert = falcoAlert(pod, new Date());
   terminal.quote(alert);
   const incident = await post(stage, alert, tokens.falco);
   terminal.seen(`202: ${incident}`);
@@ -110,8 +117,8 @@ export async function tell(stage: Stage): Promise<boolean> {
   terminal.step('Contained: what is left, and what even a cluster administrator cannot do');
   terminal.quote(await must(kube(['-n', victim, 'get', 'networkpolicies'])));
   for (const args of [
-    ['-n', victim, 'exec', pods, '--', 'true'],
-    ['-n', victim, 'delete', 'pod', pods, '--dry-run=server'],
+    ['-n', victim, 'exec', pod, '--', 'true'],
+    ['-n', victim, 'delete', 'pod', pod, '--dry-run=server'],
     ['-n', victim, 'create', 'deployment', 'miner', '--image=evil/miner', '--dry-run=server'],
   ]) {
     const refused = await kube(args);
@@ -168,7 +175,7 @@ async function prove({ terminal, firebreak }: Stage, incident: string): Promise<
   const name = (await readdir(forged)).find((file) => file.startsWith('ledger'));
   if (name === undefined) throw new Error('the bundle holds no ledger');
   const text = await readFile(join(forged, name), 'utf8');
-  await writeFile(join(forged, name), text.replace('"person":"ada"', '"person":"eve"'));
+  await writeFile(join(forged, name), text.replace('"person":"ada"', '"person":"adb"'));
   const verified = await firebreak.command(['audit', 'verify', forged, '--key', key], { mayFail: true });
   if (verified.code === 0) throw new Error('the forged bundle passed');
   terminal.quote(verified.stdout);

@@ -105,7 +105,7 @@ async function oneRound(
     authority: jsonCopy(plan.authority),
     facts: jsonCopy(plan.facts),
     changes: plan.changeCount,
-    notCovered: plan.notCovered.map(({ code, count }) => ({ code, count: count ?? 0 })),
+    notCovered: plan.notCovered.map(({ code, text, count }) => ({ code, text, count: count ?? 0 })),
   });
 
   const refused = refusals(policy.guardrails, signature.effect, plan.facts);

@@ -47,7 +47,13 @@ export async function plan(
   const changes: Change[] = [
     changeOf('create', denyAll(target), 'denies all traffic of all pods, both ways'),
     ...freeze(target, { engine, responderGroup }).map((object) =>
-      changeOf('create', object, 'refuses exec, attach, port-forward and writes in the namespace'),
+      changeOf(
+        'create',
+        object,
+        object.kind.endsWith('Binding')
+          ? 'puts that refusal into force in this namespace alone'
+          : 'refuses exec, attach, port-forward and writes in the namespace',
+      ),
     ),
     ...removed.map(removal),
   ];
