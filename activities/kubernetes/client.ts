@@ -1,3 +1,4 @@
+/* oxlint-disable typescript/no-unsafe-type-assertion -- the API server is trusted to send the kind it was asked for */
 import type { Readable } from 'node:stream';
 import { FirebreakError } from '../../domain/errors.ts';
 import type { ClusterConfig } from './credentials.ts';

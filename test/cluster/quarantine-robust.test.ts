@@ -132,9 +132,9 @@ test('an attacker who keeps adding and altering policies is contained, and delay
   const namespace = 'raced';
   const { mandate } = await planned(namespace);
   let added = 0;
-  let over = false;
+  const over = new AbortController();
   const attack = (async () => {
-    while (!over) {
+    while (!over.signal.aborted) {
       const evil = policy(namespace, `evil-${added}`, allowAll, { finalizers: ['evil.example/keep'] });
       await house.admin.create(at(namespace), evil).then(
         () => added++,
@@ -147,7 +147,7 @@ test('an attacker who keeps adding and altering policies is contained, and delay
   })();
   const context = contextOf(house.evidence);
   const applied = await house.quarantine.apply(context, mandate);
-  over = true;
+  over.abort();
   await attack;
   expect(added).toBeGreaterThan(0);
   expect(applied.measures['containedMs']).toBeLessThan(15_000);

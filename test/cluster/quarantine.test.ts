@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { z } from 'zod';
 import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import { resources, type Location } from '../../activities/kubernetes/resources.ts';
 import type { Cluster } from '../../activities/kubernetes/client.ts';
@@ -67,14 +68,15 @@ test('contains an allow-all beside a deny-all, freezes for everybody but respond
 
   const mandate = mandateOf(plan, namespace);
   const applied = await quarantine.apply(contextOf(evidence), mandate);
+  const { freeze } = z.object({ freeze: z.string() }).parse(applied.outputs);
   expect(applied.unavailable).toEqual([]);
   expect(
     applied.changes.map(({ verb, object }) => `${verb} ${object.kind} ${object.name}`).toSorted(),
   ).toEqual([
     'create ConfigMap release-shop',
     'create NetworkPolicy firebreak-quarantine',
-    `create ValidatingAdmissionPolicy ${String(applied.outputs['freeze'])}`,
-    `create ValidatingAdmissionPolicyBinding ${String(applied.outputs['freeze'])}`,
+    `create ValidatingAdmissionPolicy ${freeze}`,
+    `create ValidatingAdmissionPolicyBinding ${freeze}`,
     'delete NetworkPolicy allow-all',
   ]);
   expect((await policies(namespace)).map(({ metadata }) => metadata.name)).toEqual([
@@ -89,7 +91,7 @@ test('contains an allow-all beside a deny-all, freezes for everybody but respond
   expect(verification).toMatchObject({ state: 'in-place', verdict: 'evaluated' });
   expect(verification.claims.filter(({ claim }) => claim.endsWith('refused'))).toHaveLength(8);
 
-  await expectFrozen(admin, namespace, String(applied.outputs['freeze']));
+  await expectFrozen(admin, namespace, freeze);
   const responder = await house.as('rita', [responderGroup, 'system:masters']);
   await expectNotFrozen(responder, namespace);
 
@@ -116,13 +118,13 @@ test('contains an allow-all beside a deny-all, freezes for everybody but respond
 
 type Attempt = [what: string, (cluster: Cluster) => Promise<unknown>];
 
+function connect(resource: Location, query = {}): Attempt[1] {
+  return (cluster) => cluster.connect(resource, query);
+}
+
 /** What an attacker would do next, as dry runs where the API has them. */
 function attempts(namespace: string): Attempt[] {
   const dryRun = { dryRun: true };
-  const connect =
-    (resource: Location, query = {}): Attempt[1] =>
-    (cluster) =>
-      cluster.connect(resource, query);
   const inPod = (subresource: string) => ({ ...resources.pods, namespace, name: 'web-1', subresource });
   const patched = { metadata: { annotations: { touched: 'yes' } } };
   return [

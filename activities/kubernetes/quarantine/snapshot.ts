@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { ActionContext } from '../../../domain/action.ts';
 import type { EvidenceRef } from '../../../domain/evidence.ts';
 import type { Cluster } from '../client.ts';
@@ -15,13 +16,27 @@ export interface Snapshot {
   networkPolicies: NetworkPolicy[];
 }
 
+const isObject = (value: unknown) => named.safeParse(value).success;
+const named = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: z.object({ name: z.string() }),
+});
+const shape = z.object({
+  v: z.literal(1),
+  cluster: z.string(),
+  takenAt: z.string(),
+  namespace: z.custom<KubernetesObject>(isObject),
+  networkPolicies: z.array(z.custom<NetworkPolicy>(isObject)),
+});
+
 export async function storeSnapshot(context: ActionContext, snapshot: Snapshot): Promise<EvidenceRef> {
   return context.evidence.put(JSON.stringify(snapshot), 'application/json', { essential: true });
 }
 
-/** @throws when the evidence store does not have it, or has other bytes. */
+/** @throws when the evidence store does not have it, or has other bytes, or they are no snapshot. */
 export async function loadSnapshot(context: ActionContext, base: EvidenceRef): Promise<Snapshot> {
-  return JSON.parse(new TextDecoder().decode(await context.evidence.get(base))) as Snapshot;
+  return shape.parse(JSON.parse(new TextDecoder().decode(await context.evidence.get(base))));
 }
 
 /** Policies that a quarantine removes: all that allow something, but never its own. */
