@@ -39,6 +39,37 @@ export function firebreak(args: readonly string[], options: RunOptions = {}): Pr
   });
 }
 
+/**
+ * Runs the command on a terminal of its own (util-linux `script`), types `typed` once it sees `prompt`, and answers all that the terminal
+ * showed.
+ */
+export function firebreakOnTerminal(
+  args: readonly string[],
+  env: { [name: string]: string },
+  prompt: string,
+  typed: string,
+): Promise<{ code: number | null; shown: string }> {
+  const quoted = [process.execPath, bin, ...args].map(
+    (word) => `'${word.replaceAll("'", String.raw`'\''`)}'`,
+  );
+  const child = spawn('script', ['--quiet', '--return', '--command', quoted.join(' '), '/dev/null'], {
+    env: { ...process.env, ...env, TERM: 'xterm', SHELL: '/bin/sh' },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  let shown = '';
+  let answered = false;
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text;
+    if (answered || !shown.includes(prompt)) return;
+    answered = true;
+    child.stdin.write(typed);
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, shown }));
+  });
+}
+
 const kubeconfig = `apiVersion: v1
 kind: Config
 clusters: [{ name: c, cluster: { server: 'https://127.0.0.1:1' } }]

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { verifySigned } from '../../../domain/signature.ts';
 import { Refused } from '../../../gateway/temporal-port.ts';
 import { asking, askingIncident, gate, open, view } from '../../support/asking-incident.ts';
-import { firebreak, type Ran } from '../../support/cli.ts';
+import { firebreak, firebreakOnTerminal, type Ran } from '../../support/cli.ts';
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts';
 
 const asked = askingIncident();
@@ -82,6 +82,26 @@ test('without a terminal an approval needs --yes; nothing is sent before', async
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toContain('FB6107');
   expect(asked.fake.decisions).toEqual([]);
+});
+
+test.each([
+  ['yes\r', 0, 1],
+  ['y\r', 1, 0],
+  ['\r', 1, 0],
+  ['\u0003', 1, 0],
+  ['\u0004', 1, 0],
+])('on a terminal the gate is shown and the word yes is wanted: %j', async (typed, exit, sent) => {
+  const { code, shown } = await firebreakOnTerminal(
+    ['--url', url, 'incident', 'approve', asking],
+    { FIREBREAK_TOKEN: gateway.tokens.ana },
+    'Type yes',
+    typed,
+  );
+  expect(shown.indexOf('remove every NetworkPolicy')).toBeGreaterThan(-1);
+  expect(shown.indexOf('remove every NetworkPolicy')).toBeLessThan(shown.indexOf('Type yes'));
+  expect(shown).not.toContain('\u001b[2J');
+  expect(code).toBe(exit);
+  expect(asked.fake.decisions).toHaveLength(sent);
 });
 
 test('an approval sends the digest of what was shown, signed by the gateway for its person', async () => {
