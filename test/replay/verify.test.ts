@@ -161,7 +161,9 @@ describe('an untouched bundle', () => {
     expect(measured['MTTA']).toBeGreaterThan(0);
     expect(measured['MTTC']).toBeGreaterThan(Number(measured['MTTA']));
     expect(measured['MTTD']).toContain('does not date');
-    expect(timeline.notCovered).toContainEqual({ step: 's1', code: 'other-switches', count: 0 });
+    expect(timeline.notCovered).toContainEqual(
+      expect.objectContaining({ step: 's1', code: 'other-switches', count: 0 }),
+    );
     const markdown = renderTimeline(timeline);
     expect(markdown).toContain('**Ben (ben)** approves release');
     expect(markdown).toContain('- s1: **verified**');
