@@ -250,3 +250,26 @@ async function expectNotFrozen(cluster: Cluster, namespace: string): Promise<voi
   const outcomes = await Promise.all(attempts(namespace).map((attempt) => outcome(attempt, cluster)));
   expect(outcomes.filter((line) => line.endsWith('refused by the freeze'))).toEqual([]);
 }
+
+test('the probe gains nothing for whoever may impersonate it: dry runs only, and exec into nothing that exists', async () => {
+  const namespace = 'probed';
+  await createNamespace(house.admin, namespace);
+  const as = { user: 'firebreak:probe' };
+  const at = { ...resources.pods, namespace };
+  await house.engine.create(at, pod(namespace, 'evil'), { as, dryRun: true });
+  await expect(house.engine.create(at, pod(namespace, 'evil'), { as })).rejects.toMatchObject({
+    status: 403,
+    message: expect.stringContaining('firebreak:probe may make dry runs only'),
+  });
+  await house.admin.create(at, pod(namespace, 'web-1'));
+  await expect(house.engine.delete({ ...at, name: 'web-1' }, { as })).rejects.toMatchObject({ status: 403 });
+  await expect(
+    house.engine.connect({ ...at, name: 'web-1', subresource: 'exec' }, { command: 'sh' }, { as }),
+  ).rejects.toMatchObject({
+    status: 403,
+    message: expect.stringContaining('cannot create resource "pods/exec"'),
+  });
+  await expect(house.engine.get({ ...resources.configMaps, namespace, name: 'x' })).rejects.toMatchObject({
+    status: 403,
+  });
+}, 60_000);
