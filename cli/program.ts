@@ -46,7 +46,7 @@ export function createProgram(): Command {
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
     .showSuggestionAfterError()
-    .showHelpAfterError('(add --help for more)')
+    .showHelpAfterError(wantsJson() ? false : '(add --help for more)')
     .configureOutput({ outputError })
     .exitOverride();
   examples(program, [
@@ -81,7 +81,12 @@ export function createProgram(): Command {
 function outputError(text: string, write: (text: string) => void): void {
   const message = text.trim().replace(/^error: /, '');
   const error = { code: 'FB6101', message, exit: exitCodes.usage };
-  write(process.argv.includes('--json') ? `${jsonText({ error })}\n` : text);
+  write(wantsJson() ? `${jsonText({ error })}\n` : text);
+}
+
+/** Asked before the command line is read: what is wrong with it has to be said in some form. */
+function wantsJson(): boolean {
+  return process.argv.includes('--json');
 }
 
 function inherit(command: Command, from: Command): void {

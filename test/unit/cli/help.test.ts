@@ -65,7 +65,7 @@ test('without a command it prints help on standard error and ends with 2', async
 
 test('errors are JSON where JSON was asked for', async () => {
   const wrong = await firebreak(['--json', 'token', 'lst']);
-  expect(JSON.parse(wrong.stderr.split('\n(')[0] ?? '')).toMatchObject({
+  expect(JSON.parse(wrong.stderr)).toMatchObject({
     error: { code: 'FB6101', exit: 2 },
   });
   const missing = await firebreak(['token', 'list', '--json', '--config', 'no-such.yaml']);
