@@ -66,7 +66,9 @@ const tellers: { [kind: string]: Teller } = {
         const { kind, cluster, namespace, name, uid } = object(item);
         return `target ${word(kind)} ${[cluster, namespace, name].map(word).filter(Boolean).join('/')} (uid ${word(uid)})`;
       }),
-      ...list(d['notCovered']).map((item) => `not covered: ${word(object(item)['code'])}`),
+      ...list(d['notCovered']).map(
+        (item) => `not covered (${word(object(item)['code'])}): ${word(object(item)['text'])}`,
+      ),
     ],
   }),
   'step.again': (d) => ({ text: `asks again for ${word(d['step'])}${because(d['why'])}` }),

@@ -27,7 +27,7 @@ export interface Timeline {
   lines: TimelineLine[];
   /** Each step's last verdict, with its claims. */
   verdicts: { step: string; verdict: string; claims: string[] }[];
-  notCovered: { step: string; code: string; count: number }[];
+  notCovered: { step: string; code: string; text: string; count: number }[];
   measures: Measure[];
 }
 
@@ -53,7 +53,12 @@ export async function timelineOf(
     } else if (entry.kind === 'step.planned') {
       for (const limit of listOf(entry.data['notCovered'])) {
         const code = text(object(limit)['code']);
-        notCovered.set(`${step} ${code}`, { step, code, count: Number(object(limit)['count'] ?? 0) });
+        notCovered.set(`${step} ${code}`, {
+          step,
+          code,
+          text: text(object(limit)['text']),
+          count: Number(object(limit)['count'] ?? 0),
+        });
       }
     }
   }
@@ -109,8 +114,8 @@ export function renderTimeline(timeline: Timeline): string {
     ...section(
       'Not covered',
       timeline.notCovered.map(
-        ({ step, code, count }) =>
-          `- ${markdown(step)}: ${markdown(code)}${count > 0 ? ` (${count} objects)` : ''}`,
+        ({ step, code, text: says, count }) =>
+          `- ${markdown(step)}: ${markdown(says)} (${markdown(code)})${count > 0 ? ` (${count} objects)` : ''}`,
       ),
     ),
     ...section(

@@ -64,9 +64,9 @@ export class Gates {
     return { gate: decision.gate, decided: decided(open) };
   }
 
-  /** Closes every open question of a purpose other than `release`, because `why`. */
-  supersede(why: string): void {
-    for (const open of this.#open.values()) if (open.gate.purpose !== 'release') open.superseded = why;
+  /** Closes the open questions of some purposes, because `why`. */
+  supersede(purposes: readonly Gate['purpose'][], why: string): void {
+    for (const open of this.#open.values()) if (purposes.includes(open.gate.purpose)) open.superseded = why;
   }
 
   /** Asks, and waits for enough persons, a denial or the end. A question that Slack cannot be asked is still open to the API. */

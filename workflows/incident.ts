@@ -73,6 +73,8 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
       if (command === 'takeover') {
         state.takenOver = true;
         state.stopMutations();
+        // A release that waits for an answer would keep a handback waiting.
+        state.gates.supersede(['release'], 'a person took over');
       }
       if (command === 'release') state.releasing = true;
       commands.push(signed.payload);
@@ -124,7 +126,7 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
   let settled = false;
   let failure: unknown;
   let stopped: string | undefined;
-  const playbook = runPlaybook(input.playbook, {
+  void runPlaybook(input.playbook, {
     execute: (step, progress) => executeAction(state, step, progress),
     changed: (progress) => show(state, progress),
     stopped: () => stopped,
@@ -166,8 +168,8 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
         releases += 1;
         await release(state, command, releases, async () => {
           stopped = 'a release was approved';
-          state.gates.supersede(stopped);
-          await playbook;
+          state.gates.supersede(['contain', 'change'], stopped);
+          await condition(() => settled || state.takenOver);
         });
         state.releasing = false;
       } else if (command.command === 'takeover') {

@@ -2,7 +2,7 @@ import type { Undone } from '../domain/action.ts';
 import type { Command, Gate, Warrant } from '../domain/decision.ts';
 import { digest, jsonCopy } from '../domain/json.ts';
 import { expiry, verify } from './interpreter/action.ts';
-import { failureOf, patience } from './patience.ts';
+import { failureOf, patience, wasCancelled } from './patience.ts';
 import type { IncidentState, StepRecord } from './state.ts';
 
 /**
@@ -50,13 +50,25 @@ export async function release(
     return;
   }
   await drain();
+  if (state.takenOver) {
+    await state.tell(
+      `${gate.id}/taken-over`,
+      'Not released',
+      ['A person took over. The containment stands; ask again after the handback.'],
+      'warning',
+    );
+    return;
+  }
   const warrant: Warrant = {
     opening: state.input.opening,
     gate: answer.gate,
     decisions: answer.decisions,
     automatic: false,
   };
-  for (const record of steps) await releaseStep(state, record, warrant, gate.id);
+  for (const record of steps) {
+    if (state.takenOver) return;
+    await releaseStep(state, record, warrant, gate.id);
+  }
 }
 
 async function releaseStep(
@@ -90,14 +102,16 @@ async function releaseStep(
     return;
   }
   try {
-    const undone = await recorder.run<Undone>(
-      `${signature.name}.undo`,
-      { mandate, warrant },
-      patience.verb(signature.timing, 'undo'),
-      {
-        kind: 'step.undoing',
-        data: { step: view.id, base: mandate.base.digest, authority: digest(mandate.authority) },
-      },
+    const undone = await state.mutate(() =>
+      recorder.run<Undone>(
+        `${signature.name}.undo`,
+        { mandate, warrant },
+        patience.verb(signature.timing, 'undo'),
+        {
+          kind: 'step.undoing',
+          data: { step: view.id, base: mandate.base.digest, authority: digest(mandate.authority) },
+        },
+      ),
     );
     view.undone = undone;
     recorder.note('step.undone', {
@@ -106,7 +120,10 @@ async function releaseStep(
       changeCount: undone.changes.length,
     });
   } catch (error) {
-    const failure = failureOf(error);
+    const failure =
+      wasCancelled(error) && state.takenOver
+        ? { type: 'Interrupted', message: 'a person took over while it was being restored' }
+        : failureOf(error);
     await settle(state, record, false, failure.message);
     await state.tell(
       `${gate}/${view.id}/failed`,

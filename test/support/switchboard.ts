@@ -14,6 +14,8 @@ export class Switchboard {
   verdict: Claim['verdict'] = 'verified';
   supports: string[] = [];
   environment = 'production';
+  /** Waited for by an apply before it writes. */
+  pause?: () => Promise<void>;
 
   action(name = 'test.switch', holds = true): Action {
     const authorityOf = ({ cluster, namespace }: Input): Authority => ({
@@ -68,6 +70,7 @@ export class Switchboard {
         if (failure !== undefined) throw failure;
         const already = this.on.has(input.namespace);
         if (!already && holds) {
+          await this.pause?.();
           await context.beforeWrite('switch');
           this.on.add(input.namespace);
           this.writes += 1;

@@ -226,6 +226,43 @@ describe('an incident', () => {
     await checkLedger(engine, incident);
   });
 
+  test('a takeover ends a release that waits for an answer, and a handback is not kept waiting', async () => {
+    const incident = await engine.open({ actions, namespace: 'pending-release' });
+    await incident.decide('ada');
+    await held(incident);
+    await incident.command('ada', 'release');
+    await incident.gate('release');
+    await incident.command('ben', 'takeover');
+    await incident.until(({ gates }) => gates.length === 0);
+    await incident.command('ben', 'handback');
+    await held(incident);
+    expect(world.on.has('pending-release')).toBe(true);
+    await incident.command('ada', 'release');
+    await incident.decide('ben', { gate: 'release#2' });
+    expect(await incident.handle.result()).toBe('released');
+    await checkLedger(engine, incident);
+  });
+
+  test('a takeover stops a change at its next boundary; after the handback it is planned and asked for again', async () => {
+    const incident = await engine.open({ actions, namespace: 'interrupted' });
+    const reached = new Promise<() => void>((resolve) => {
+      world.pause = () => new Promise<void>((go) => resolve(go));
+    });
+    await incident.decide('ada');
+    const go = await reached;
+    await incident.command('ben', 'takeover');
+    delete world.pause;
+    go();
+    expect((await incident.view()).status).toBe('taken-over');
+    await incident.command('ben', 'handback');
+    await incident.decide('ada', { gate: 's1#2' });
+    await held(incident);
+    expect(world.on.has('interrupted')).toBe(true);
+    await incident.release();
+    expect(await incident.handle.result()).toBe('released');
+    await checkLedger(engine, incident);
+  });
+
   test('the kill switch stops a change, and not a release', async () => {
     const incident = await engine.open({ actions, namespace: 'stopped' });
     await engine.state.killSwitch.set({ stopped: true, by: 'ada', reason: 'drill' });
