@@ -34,6 +34,6 @@ export function usage(message: string): CliError {
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CliError) return error.exit;
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  if (error instanceof FirebreakError && /^FB60\d\d$/.test(error.code)) return exitCodes.usage;
+  if (error instanceof FirebreakError && /^FB(?:60\d\d|160\d)$/.test(error.code)) return exitCodes.usage;
   return exitCodes.failed;
 }
