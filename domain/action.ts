@@ -86,6 +86,8 @@ export interface Plan {
   description: { title: string; ifApproved: string[]; ifDenied: string[] };
   /** The API's objects as they are before any change: the base of the undo. */
   snapshot: EvidenceRef;
+  /** The target bears our mark already: this snapshot is no base for an undo, the first holder's is. */
+  alreadyHeld?: boolean;
   /** The whole plan as JSON. */
   full: EvidenceRef;
 }

@@ -62,6 +62,7 @@ export class Switchboard {
             ifDenied: ['it stays off'],
           },
           snapshot,
+          ...(this.on.has(input.namespace) ? { alreadyHeld: true } : {}),
           full: snapshot,
         };
       },

@@ -198,6 +198,22 @@ describe('an incident', () => {
     await checkLedger(engine, second);
   });
 
+  test('a plan made under another hold that was released meanwhile is no base: it is planned again', async () => {
+    const first = await engine.open({ actions, namespace: 'overlap' });
+    await first.decide('ada');
+    await held(first);
+    const second = await engine.open({ actions, namespace: 'overlap' });
+    await second.gate();
+    await first.release();
+    expect(await first.handle.result()).toBe('released');
+    await second.decide('ada', { gate: 's1' });
+    await second.decide('ada', { gate: 's1#2' });
+    await held(second);
+    await second.release();
+    expect(await second.handle.result()).toBe('released');
+    expect(world.on.has('overlap')).toBe(false);
+  });
+
   test('a hold that runs out reminds people and lets go of nothing', async () => {
     const incident = await engine.open({
       actions,

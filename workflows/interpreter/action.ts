@@ -178,6 +178,11 @@ async function contain(
       first: acquired.first,
       base: acquired.base.digest,
     });
+    if (acquired.first && plan.alreadyHeld === true && round === 1) {
+      // Another incident let go between our plan and our hold: what the plan saw is that one's containment, and no base for an undo.
+      await state.endHold(record, 'the plan was made while another incident held the target');
+      return { again: 'another incident released the target meanwhile' };
+    }
   }
 
   let applied: Applied;
