@@ -5,7 +5,7 @@ import { oneLine } from '../domain/safe-text.ts';
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
 /** Columns that output for people keeps to: half a screen, at three in the morning. */
-export const columns = 80;
+const columns = 80;
 
 /** Text of others as one harmless line: terminal controls and characters that reorder are spelt out. */
 export function safe(text: unknown, max = 400): string {

@@ -13,7 +13,7 @@ const meanings: { readonly [name in keyof typeof exitCodes]: string } = {
 
 /** `docs/reference/cli.md`, from the commands themselves: a test keeps the two the same. */
 export function reference(program: Command = createProgram()): string {
-  return `${[
+  return [
     '# The `firebreak` command',
     '',
     '<!-- Written by `node cli/reference.ts`; a test checks it. -->',
@@ -49,7 +49,9 @@ export function reference(program: Command = createProgram()): string {
     ...options(program),
     '',
     ...program.commands.filter(isShown).flatMap((command) => section(command, 'firebreak')),
-  ].join('\n')}`.replace(/\n+$/, '\n');
+  ]
+    .join('\n')
+    .replace(/\n+$/, '\n');
 }
 
 function section(command: Command, parent: string): string[] {

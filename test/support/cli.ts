@@ -13,6 +13,9 @@ export interface Ran {
   stderr: string;
 }
 
+/** What a terminal obeys, or what turns the reading order: none of it may ever be printed, a line's end apart. */
+export const active = /[^\P{Cc}\n]|\p{Bidi_Control}/u;
+
 export interface RunOptions {
   cwd?: string;
   env?: { [name: string]: string };

@@ -80,8 +80,11 @@ test.each(['bash', 'zsh', 'fish'])('completion for %s is a script that shell can
   if (shell === 'bash') execFileSync('bash', ['-n'], { input: stdout });
 });
 
+function names({ stdout }: { stdout: string }): (string | undefined)[] {
+  return stdout.split('\n').map((line) => line.split('\t')[0]);
+}
+
 test('completion knows commands, options and their choices', async () => {
-  const names = ({ stdout }: { stdout: string }) => stdout.split('\n').map((line) => line.split('\t')[0]);
   const [commands, options, choices] = await Promise.all([
     firebreak(['complete', '--', 'incident', 'a']),
     firebreak(['complete', '--', 'incident', 'deny', '--']),

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { verifySigned } from '../../../domain/signature.ts';
 import { Refused } from '../../../gateway/temporal-port.ts';
 import { asking, askingIncident, gate, open, view } from '../../support/asking-incident.ts';
-import { firebreak, firebreakOnTerminal, type Ran } from '../../support/cli.ts';
+import { active, firebreak, firebreakOnTerminal, type Ran } from '../../support/cli.ts';
 import { startTestGateway, type TestGateway } from '../../support/gateway.ts';
 
 const asked = askingIncident();
@@ -58,7 +58,7 @@ test('show has everything a person needs on 80 columns, and nothing that acts on
   ])
     expect(stdout).toContain(part);
   expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(85);
-  expect(stdout).not.toMatch(/[\u001b\u009b\u202e]/);
+  expect(stdout).not.toMatch(active);
   expect(stdout).toContain('⟨U+001B⟩');
   expect(stdout).not.toMatch(/^APPROVED/m);
 });
@@ -66,7 +66,7 @@ test('show has everything a person needs on 80 columns, and nothing that acts on
 test('JSON is the view as it is, and inert as well', async () => {
   const { stdout } = await as(gateway.tokens.read, 'incident', 'show', asking, '--json');
   expect(JSON.parse(stdout)).toEqual(JSON.parse(JSON.stringify(asked.shown)));
-  expect(stdout).not.toMatch(/[\u001b\u009b\u202e]/);
+  expect(stdout).not.toMatch(active);
 });
 
 test('list shows one line an incident', async () => {
@@ -74,7 +74,7 @@ test('list shows one line an incident', async () => {
   expect(code).toBe(0);
   expect(stdout.trim().split('\n')).toHaveLength(2);
   expect(stdout).toMatch(/inc-0123456789abcdef-abc234 {2}awaiting-approval {2}high/);
-  expect(stdout).not.toMatch(/[\u001b\u009b\u202e]/);
+  expect(stdout).not.toMatch(active);
 });
 
 test('without a terminal an approval needs --yes; nothing is sent before', async () => {
@@ -116,7 +116,7 @@ test('an approval sends the digest of what was shown, signed by the gateway for 
   expect(code).toBe(0);
   expect(stderr).toContain(digest);
   expect(stderr).toContain('pods on the host network');
-  expect(stderr).not.toMatch(/[\u001b\u009b\u202e]/);
+  expect(stderr).not.toMatch(active);
   expect(JSON.parse(stdout)).toMatchObject({
     status: 'taken',
     gate: 'quarantine',

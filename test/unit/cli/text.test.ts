@@ -3,11 +3,7 @@ import fc from 'fast-check';
 import { gatherInput } from '../../../cli/inputs.ts';
 import { jsonText, paragraph } from '../../../cli/output.ts';
 import { duration, when } from '../../../cli/render/time.ts';
-
-// What a terminal obeys or what turns the reading order: none may ever get there.
-// oxlint-disable-next-line no-control-regex -- these are the point
-const active =
-  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\u{e0000}-\u{e007f}]/u;
+import { active } from '../../support/cli.ts';
 
 test('JSON on a terminal is inert, and says the same', () => {
   fc.assert(
