@@ -15,6 +15,7 @@ const silent: Logger = { log: quiet, trace: quiet, debug: quiet, info: quiet, wa
 export async function bundleWorkflows(): Promise<WorkflowBundle> {
   const code = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    workflowInterceptorModules: [fileURLToPath(new URL('../workflows/clock.ts', import.meta.url))],
     logger: silent,
   });
   return { code, digest: sha256(code.code) };

@@ -14,15 +14,16 @@ export function interceptors(): WorkflowInterceptors {
         activate(input, next) {
           const { isReplaying, jobs, timestamp } = input.activation;
           const now = `${String(timestamp?.seconds)}.${timestamp?.nanos}`;
+          // A cancelled activity may end within the task that cancelled it.
           const isNews = jobs?.some(
-            // A cancelled activity may end within the task that cancelled it.
             ({ fireTimer, resolveActivity, signalWorkflow }) =>
-              fireTimer != null ||
-              signalWorkflow != null ||
-              resolveActivity?.result?.completed != null ||
-              resolveActivity?.result?.failed != null,
+              Boolean(fireTimer) ||
+              Boolean(signalWorkflow) ||
+              Boolean(resolveActivity?.result?.completed) ||
+              Boolean(resolveActivity?.result?.failed),
           );
-          if (isNews === true && isReplaying !== true && now === before) {
+          const isNewActivation = input.batchIndex === 0;
+          if (isNewActivation && isNews === true && isReplaying !== true && now === before) {
             throw new Error('news came before the workflow task that brings it: read the history again');
           }
           before = now;

@@ -1,0 +1,140 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { z } from 'zod';
+import { worst, type Action, type ActionContext, type Authority, type Claim } from '../../domain/action.ts';
+import { canonical } from '../../domain/json.ts';
+
+/** A world of one switch a namespace, behind HTTP on this machine: it outlives the process that changes it. */
+export class LoopbackWorld {
+  readonly on = new Set<string>();
+  /** Every change that was carried out, `<namespace> on` or `<namespace> off`; a second one is not a change but counts. */
+  readonly writes: string[] = [];
+  readonly #server: Server;
+  readonly #unanswered: (incident: string, verb: string) => Promise<void>;
+
+  /** @param unanswered waited for between a change and its answer: a kill there is a change whose outcome nobody heard */
+  constructor(unanswered: (incident: string, verb: string) => Promise<void>) {
+    this.#unanswered = unanswered;
+    this.#server = createServer((request, response) => {
+      const [, namespace = '', wanted] = (request.url ?? '').split('/');
+      if (request.method === 'GET') {
+        response.end(JSON.stringify({ on: this.on.has(namespace) }));
+        return;
+      }
+      if (wanted === 'on') this.on.add(namespace);
+      else this.on.delete(namespace);
+      this.writes.push(`${namespace} ${wanted}`);
+      void this.#unanswered(String(request.headers['x-incident']), String(request.headers['x-verb'])).then(
+        () => response.end('{}'),
+      );
+    });
+  }
+
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    const { port } = this.#server.address() as AddressInfo;
+    return `http://127.0.0.1:${port}`;
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+type Input = { cluster: string; namespace: string };
+
+const authorityOf = ({ cluster, namespace }: Input): Authority => ({
+  action: 'test.switch',
+  targets: [{ kind: 'Namespace', cluster, name: namespace, uid: `uid-${namespace}` }],
+  rule: 'turn the switch on',
+  caps: { switches: 1 },
+  undo: 'restore',
+});
+
+/** The one action over such a world: as careful as a real one, and no more. */
+export function loopbackActions(url: string): Action[] {
+  async function isOn(namespace: string): Promise<boolean> {
+    const answer = (await (await fetch(`${url}/${namespace}`)).json()) as { on: boolean };
+    return answer.on;
+  }
+  async function turn(
+    context: ActionContext,
+    { incident, input }: { incident: string; input: Input },
+    verb: 'apply' | 'undo',
+  ): Promise<void> {
+    const headers = { 'x-incident': incident, 'x-verb': verb };
+    await context.beforeWrite('writing');
+    const wanted = verb === 'apply' ? 'on' : 'off';
+    await fetch(`${url}/${input.namespace}/${wanted}`, { method: 'PUT', headers, signal: context.signal });
+    await context.checkpoint('written');
+  }
+  const action: Action<Input> = {
+    name: 'test.switch',
+    title: 'Turn a switch on',
+    summary: 'For tests.',
+    effect: 'contain',
+    input: z.strictObject({ cluster: z.string(), namespace: z.string() }),
+    outputs: { type: 'object' },
+    permissions: [],
+    notCovered: [],
+    timing: {
+      planMs: 60_000,
+      applyMs: 60_000,
+      verifyMs: 60_000,
+      undoMs: 60_000,
+      heartbeatMs: 2_000,
+      attempts: 3,
+    },
+    hold: (authority) => authority.targets.map(({ uid }) => uid).join(),
+    async plan(context, { input }) {
+      await context.checkpoint('reading');
+      const before = canonical({ on: await isOn(input.namespace) });
+      const snapshot = await context.evidence.put(before, 'application/json');
+      await context.checkpoint('snapshot stored');
+      return {
+        action: action.name,
+        authority: authorityOf(input),
+        facts: [{ ...input, supports: [], pods: 1, environment: 'production' }],
+        changes: [],
+        changeCount: 1,
+        notCovered: [],
+        undo: { kind: 'restore', text: 'the switch is put back' },
+        description: {
+          title: `Switch ${input.namespace}`,
+          ifApproved: ['it is on'],
+          ifDenied: ['it is off'],
+        },
+        snapshot,
+        full: snapshot,
+      };
+    },
+    async apply(context, mandate) {
+      const already = await isOn(mandate.input.namespace);
+      if (!already) await turn(context, mandate, 'apply');
+      return {
+        changes: [],
+        already: already ? 1 : 0,
+        measures: {},
+        outputs: {},
+        artefacts: [],
+        unavailable: [],
+      };
+    },
+    async verify(context, { input }) {
+      await context.checkpoint('looking');
+      const on = await isOn(input.namespace);
+      const claims: Claim[] = [
+        { claim: 'the switch is on', verdict: on ? 'verified' : 'failed', detail: '' },
+      ];
+      return { state: on ? 'in-place' : 'absent', verdict: worst(claims), claims };
+    },
+    async undo(context, mandate) {
+      const before: unknown = JSON.parse(Buffer.from(await context.evidence.get(mandate.base)).toString());
+      if (canonical({ on: await isOn(mandate.input.namespace) }) !== canonical(before))
+        await turn(context, mandate, 'undo');
+      return { changes: [], already: 0, conflicts: [], notRestored: [], claims: [] };
+    },
+  };
+  return [action];
+}

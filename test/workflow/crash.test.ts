@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createExporter } from '../../audit/exporter.ts';
+import { exportIncident } from '../../audit/export.ts';
+import { verifyBundle } from '../../audit/verify.ts';
+import { sha256 } from '../../domain/json.ts';
+import { incidentWorkflowId, workflowIdOf } from '../../workflows/contract.ts';
+import { quiet, swept } from '../support/bundles.ts';
+import { drive, EngineProcess, settingsFor } from '../support/crash.ts';
+import { Engine } from '../support/engine.ts';
+import { checkLedger } from '../support/ledger-check.ts';
+import { loopbackActions, LoopbackWorld } from '../support/loopback-world.ts';
+import { Watch } from '../support/watch.ts';
+
+const watch = new Watch();
+const world = new LoopbackWorld((incident, verb) =>
+  watch.reached({
+    workflowId: workflowIdOf(incident) ?? '',
+    activity: `test.switch.${verb}`,
+    boundary: 'unanswered',
+  }),
+);
+let engine: Engine;
+let url: string;
+let dir: string;
+const processes: EngineProcess[] = [];
+
+beforeAll(async () => {
+  engine = await Engine.start();
+  url = await world.listen();
+  dir = await mkdtemp(join(tmpdir(), 'firebreak-crash-'));
+  await engine.state.evidence.put('{}', 'application/json');
+}, 60_000);
+afterAll(async () => {
+  await Promise.all(processes.map((process) => process.kill()));
+  await engine.stop();
+  await world.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const idOf = (namespace: string) => incidentWorkflowId(sha256(namespace));
+const open = (namespace: string) => engine.open({ actions: loopbackActions(url), namespace, key: namespace });
+
+async function overBefore(place: string, driving: Promise<unknown> | undefined): Promise<never> {
+  throw new Error(`it ended as ${String(await driving)} and never came to ${place}`);
+}
+
+/** Every place of an incident that nothing disturbs. */
+async function placesOf(namespace: string): Promise<readonly string[]> {
+  const incident = await open(namespace);
+  expect(await drive(watch, incident)).toBe('released');
+  expect(world.writes).toEqual([`${namespace} on`, `${namespace} off`]);
+  await checkLedger(engine, incident);
+  return watch.seen(incident.workflowId);
+}
+
+test('a worker that is killed, wherever it is, changes nothing twice and leaves a whole, provable record', async () => {
+  const settings = await settingsFor(engine, { kind: 'loopback', url });
+  const first = await EngineProcess.start(settings, watch);
+  processes.push(first);
+  const places = await placesOf('undisturbed');
+  expect(places).toEqual(
+    expect.arrayContaining([
+      'test.switch.plan:snapshot stored#1',
+      'slack.ask:recorded#1',
+      'holds.acquire:returning#1',
+      'test.switch.apply:writing#1',
+      'test.switch.apply:unanswered#1',
+      'test.switch.apply:written#1',
+      'test.switch.apply:returning#1',
+      'test.switch.verify:looking#1',
+      'slack.tell:recorded#1',
+      'ledger.record:recorded#1',
+      'holds.let-go:returning#1',
+      'test.switch.undo:writing#1',
+      'test.switch.undo:unanswered#1',
+      'test.switch.undo:written#1',
+      'holds.settle:recorded#1',
+      'slack.update:returning#2',
+      'ledger.seal:recorded#1',
+      'ledger.seal:returning#1',
+    ]),
+  );
+
+  // One incident for each place; when every one of them stands at its own, their worker is killed.
+  const killed = places.map((place, index) => ({ place, namespace: `at-${index}` }));
+  for (const { place, namespace } of killed) watch.stopAt(idOf(namespace), place);
+  const incidents = await Promise.all(killed.map(({ namespace }) => open(namespace)));
+  const drives = incidents.map((incident) => drive(watch, incident));
+  const endings = Promise.allSettled(drives);
+  await Promise.all(
+    killed.map(({ namespace, place }, index) =>
+      Promise.race([watch.arrived(idOf(namespace)), overBefore(place, drives[index])]),
+    ),
+  );
+  await first.kill();
+  watch.open();
+  processes.push(await EngineProcess.start(settings, watch));
+  const ended = await endings;
+
+  const seen = killed.map(({ place, namespace }, index) => ({
+    place,
+    ended: ended[index],
+    writes: world.writes.filter((write) => write.startsWith(`${namespace} `)),
+  }));
+  expect(seen).toEqual(
+    killed.map(({ place, namespace }) => ({
+      place,
+      ended: { status: 'fulfilled', value: 'released' },
+      writes: [`${namespace} on`, `${namespace} off`],
+    })),
+  );
+  expect([...world.on]).toEqual([]);
+
+  const { client, state } = engine;
+  const exporter = createExporter({ client, exports: state.exports, signer: state.ledgerSigner, log: quiet });
+  await swept(exporter, incidents.length + 1);
+  for (const opened of incidents) {
+    const { incident } = opened;
+    await checkLedger(engine, opened);
+    const outDir = join(dir, incident);
+    await exportIncident({ state, incident, outDir });
+    const { findings } = await verifyBundle(outDir, state.ledgerSigner.publicKeyPem);
+    expect({ incident, findings }).toEqual({ incident, findings: [] });
+  }
+}, 240_000);
