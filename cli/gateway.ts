@@ -1,4 +1,4 @@
-import { lstat, readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { systemCode } from '../domain/errors.ts';
 import { CliError, usage } from './failure.ts';
 import { safe } from './output.ts';
@@ -87,7 +87,7 @@ async function readToken(file: string | undefined): Promise<string> {
 
 async function readTokenFile(file: string): Promise<string> {
   try {
-    const { mode } = await lstat(file);
+    const { mode } = await stat(file);
     if ((mode & 0o077) !== 0 && process.platform !== 'win32') {
       throw new CliError('FB6104', 'usage', `--token-file: others can read ${safe(file)}: chmod 600 it`);
     }

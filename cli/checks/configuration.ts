@@ -93,7 +93,7 @@ async function checkSources({ sources }: Configuration): Promise<Check[]> {
     const field = `sources.${name}`;
     checks.push(
       ...(await attempt(field, () => {
-        compileGenericSource(source);
+        compileGenericSource({ name, ...source });
         return [ok(field, 'its expressions can be read')];
       })),
     );

@@ -4,7 +4,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { bin, configuration, createHouse } from '../support/cli.ts';
+import { bin, configuration, createHouse, firebreak } from '../support/cli.ts';
 
 let house: Awaited<ReturnType<typeof createHouse>>;
 let started: ChildProcess[] = [];
@@ -63,6 +63,16 @@ async function processesOfHouse(): Promise<string[]> {
   return lines.filter((line) => line.includes(house.dir));
 }
 
+/** What doctor says of the Temporal that `up` has started, told of it as of somebody else's. */
+async function temporalCheck(said: string): Promise<unknown> {
+  const address = /Temporal +(127\S+)/.exec(said)?.[1] ?? '';
+  const text = configuration.replace('127.0.0.1:1', address);
+  await writeFile(join(house.dir, 'other.yaml'), text);
+  const { stdout } = await firebreak(['doctor', '--json', '--config', 'other.yaml'], { cwd: house.dir });
+  const { checks }: { checks: { name: string }[] } = JSON.parse(stdout);
+  return checks.find(({ name }) => name === 'temporal');
+}
+
 const systemNode = existsSync('/usr/bin/node') ? '/usr/bin/node' : process.execPath;
 
 test.each([
@@ -78,6 +88,7 @@ test.each([
     expect((await fetch(new URL('/readyz', url))).status).toBe(200);
     expect(running.said()).toMatch(/Temporal UI +http:\/\/127\.0\.0\.1:\d+/);
     expect(await processesOfHouse()).not.toEqual([]);
+    expect(await temporalCheck(running.said())).toMatchObject({ state: 'ok' });
     running.child.kill(signal);
     expect(await running.ended).toBe(0);
     expect(running.said()).toContain(`Stopping on ${signal}`);

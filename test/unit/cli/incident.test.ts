@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -269,6 +269,9 @@ test('a token is taken from a private file, and sent nowhere in the clear', asyn
   await writeFile(file, `${gateway.tokens.read}\n`, { mode: 0o600 });
   const args = ['incident', 'list', '--url', url, '--token-file', file];
   expect((await firebreak(args)).code).toBe(0);
+  // As a mounted secret is: a link to a private file.
+  await symlink(file, `${file}-link`);
+  expect((await firebreak(['incident', 'list', '--url', url, '--token-file', `${file}-link`])).code).toBe(0);
   await chmod(file, 0o644);
   const open = await firebreak(args);
   expect(open.code).toBe(2);

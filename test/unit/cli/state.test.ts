@@ -1,4 +1,5 @@
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openState } from '../../../stores/index.ts';
@@ -186,3 +187,31 @@ test('doctor says what does not answer, and ends with 1', async () => {
   expect(stdout).toMatch(/^! kill switch: ON/m);
   expect(stdout).toMatch(/^- slack: not configured/m);
 }, 60_000);
+
+test.each([
+  [{ ok: true, team: 'Shop', user: 'firebreak' }, /^✓ slack: knows the bot token: firebreak in Shop/m],
+  [{ ok: false, error: 'invalid_auth' }, /^✗ slack: auth\.test: .*invalid_auth/m],
+])(
+  'doctor asks Slack whether it knows the bot token, and never prints it: %j',
+  async (answer, said) => {
+    const seen: (string | undefined)[] = [];
+    const slack = createServer((request, response) => {
+      seen.push(`${request.url ?? ''} ${request.headers.authorization ?? ''}`);
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
+    });
+    await new Promise<void>((resolve) => slack.listen(0, '127.0.0.1', resolve));
+    const address = slack.address();
+    const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+    await writeFile(file('secret'), 'xoxb-not-to-be-seen', { mode: 0o600 });
+    await writeFile(
+      file('firebreak.yaml'),
+      `${configuration}slack: { signingSecret: { file: secret }, botToken: { file: secret }, channel: C012AB3CD, apiUrl: 'http://127.0.0.1:${port}/api/' }\n`,
+    );
+    const { stdout, stderr } = await run('doctor');
+    slack.close();
+    expect(seen).toEqual(['/api/auth.test Bearer xoxb-not-to-be-seen']);
+    expect(stdout).toMatch(said);
+    expect(stdout + stderr).not.toContain('xoxb-');
+  },
+  60_000,
+);
