@@ -14,8 +14,15 @@ interface AuditEvent {
 
 const writes = new Set(['create', 'update', 'patch', 'delete', 'deletecollection']);
 
-/** What a user really changed, as the API server saw it: `create networkpolicies/x`, in order; dry runs and refusals are none. */
-export async function changesBy(auditLogFile: string, user: string): Promise<string[]> {
+/**
+ * What a user really changed, as the API server saw it: `create networkpolicies/x`, or `create networkpolicies/shop/x` with namespaces, in order;
+ * dry runs and refusals are none.
+ */
+export async function changesBy(
+  auditLogFile: string,
+  user: string,
+  { withNamespaces = false } = {},
+): Promise<string[]> {
   const lines = (await readFile(auditLogFile, 'utf8')).trim().split('\n');
   return lines
     .map((line) => JSON.parse(line) as AuditEvent)
@@ -33,6 +40,7 @@ export async function changesBy(auditLogFile: string, user: string): Promise<str
     )
     .map(({ verb, objectRef, responseObject, requestObject }) => {
       const name = objectRef?.name ?? responseObject?.metadata?.name ?? requestObject?.metadata?.name ?? '?';
-      return `${verb} ${objectRef?.resource}/${name}`;
+      const namespace = withNamespaces ? `${objectRef?.namespace ?? ''}/` : '';
+      return `${verb} ${objectRef?.resource}/${namespace}${name}`;
     });
 }

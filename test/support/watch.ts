@@ -15,6 +15,13 @@ interface Stop {
  * `<activity>:<boundary>#<n>`: the nth time that this workflow reaches it.
  */
 export class Watch {
+  readonly #plain: (boundary: string) => string;
+
+  /** @param plain takes out of a boundary's name what differs between two incidents, such as a UID */
+  constructor(plain: (boundary: string) => string = (boundary) => boundary) {
+    this.#plain = plain;
+  }
+
   readonly #seen = new Map<string, string[]>();
   readonly #stops = new Map<string, Stop>();
 
@@ -55,7 +62,7 @@ export class Watch {
   async reached({ workflowId, activity, boundary }: Omit<Boundary, 'attempt'>): Promise<void> {
     const seen = this.#seen.get(workflowId) ?? [];
     this.#seen.set(workflowId, seen);
-    const name = `${activity}:${boundary}#`;
+    const name = `${activity}:${this.#plain(boundary)}#`;
     const place = `${name}${seen.filter((earlier) => earlier.startsWith(name)).length + 1}`;
     seen.push(place);
     const stop = this.#stops.get(workflowId);
