@@ -65,7 +65,7 @@ function renderStep(step: ShownStep): string[] {
     ...(applied?.unavailable ?? []).map(({ what, why }) =>
       paragraph(`Not to be had: ${safe(what, 200)} (${safe(why, 200)})`, '    ', '  '),
     ),
-    ...(verification === undefined ? [] : [`  In place: ${safe(verification.state, 20)}`]),
+    ...(verification === undefined ? [] : [`  What was applied is ${safe(verification.state, 20)}`]),
     ...[...(verification?.claims ?? []), ...(undone?.claims ?? [])].map(({ claim, verdict, detail }) =>
       paragraph(`${verdictText(verdict)} ${safe(claim)}: ${safe(detail)}`, ' '.repeat(17), '  '),
     ),
