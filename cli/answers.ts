@@ -1,7 +1,16 @@
 import { z } from 'zod';
 import { verdicts } from '../domain/action.ts';
 import { CliError } from './failure.ts';
-import type { IncidentSummary } from './render/incident.ts';
+
+/** One line of `GET /v1/incidents`. */
+export interface IncidentSummary {
+  incident: string;
+  title: string;
+  severity: string;
+  status: string;
+  outcome?: string;
+  openedAt: string;
+}
 
 const limit = z.looseObject({
   text: z.string(),

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { systemCode } from '../domain/errors.ts';
 import { CliError, usage } from './failure.ts';
 import { safe } from './output.ts';
-import type { GlobalOptions } from './program.ts';
+import type { GlobalOptions } from './options.ts';
 
 /** Milliseconds for one call: the gateway itself gives up on its worker after ten seconds. */
 const timeoutMs = 30_000;

@@ -14,14 +14,6 @@ import { exitCodes } from './failure.ts';
 import { examples } from './help.ts';
 import { jsonText } from './output.ts';
 
-/** Options that every command takes, before or after its name. */
-export interface GlobalOptions {
-  config: string;
-  json?: boolean;
-  url: string;
-  tokenFile?: string;
-}
-
 /** The whole `firebreak` command. Its modules load what they need when they run, so that `--help` and completion are quick. */
 export function createProgram(): Command {
   const program = new Command('firebreak')

@@ -30,8 +30,10 @@ export interface IntakeOptions {
   ) => Promise<IncidentArguments>;
   queuedPerKey: number;
   queued: number;
-  /** Milliseconds between two signals to one incident: 10,000 signals are all that a run can take. */
+  /** Milliseconds between two signals to one incident; more as its history grows, of which each signal takes some. */
   paceMs?: number;
+  /** Milliseconds that an alert waits for an incident that is being sealed, to open its successor. */
+  closingMs?: number;
   /** For tests. */
   randomId?: () => string;
 }
@@ -39,6 +41,15 @@ export interface IntakeOptions {
 /** Characters of JSON in one signal: a payload may have 2 MB. */
 const maxBatch = 500_000;
 const maxBatchAlerts = 200;
+/**
+ * From here on a run is sent no more alerts: the server ends one at 51,200 events or 50 MB, and with it goes the hold that it has. Their bodies are
+ * evidence of the incident, which by then only counts them.
+ */
+const fullEvents = 10_000;
+const fullBytes = 10_000_000;
+/** Events after which a run has earned the whole pace between any two signals; at ten times as many, ten times the pace. */
+const paceEvents = 1_000;
+const closingPollMs = 200;
 const remembered = 20_000;
 const openKept = 10_000;
 /** Rounds of start → already open → signal → closed meanwhile. More than a few means something else is wrong. */
@@ -65,6 +76,8 @@ export class AlertIntake {
   /** (key, alert) → incident, for alerts known to be durable: a flood of copies reaches Temporal once. */
   readonly #durable = new Recent<string>(remembered);
   readonly #open = new Recent<IncidentRun>(openKept);
+  /** Epoch milliseconds before which a key is sent no signal. It outlives the lane: a detector may post one alert after the other. */
+  readonly #spared = new Recent<number>(openKept);
   #queued = 0;
 
   constructor(options: IntakeOptions) {
@@ -123,7 +136,8 @@ export class AlertIntake {
   /** Empties one key's queue, batch by batch, and then forgets the lane. Never rejects: each waiting call is told by itself. */
   async #drain(key: Digest, lane: Lane): Promise<void> {
     while (lane.waiting.length > 0) {
-      const pause = lane.lastSignal + (this.#options.paceMs ?? 200) - Date.now();
+      const { paceMs = 200 } = this.#options;
+      const pause = Math.max(lane.lastSignal + paceMs, this.#spared.get(key) ?? 0) - Date.now();
       if (pause > 0) await sleep(pause);
       this.#answerCopies(key, lane);
       const batch = takeBatch(lane.waiting);
@@ -170,16 +184,11 @@ export class AlertIntake {
       const before = run === undefined || run.firstAlert === '' ? undefined : run.firstAlert;
       if (run?.open === true) {
         const alerts = distinct(batch, before);
-        try {
-          if (alerts.length > 0) await incidents.signal(workflowId, run.runId, alerts.map(slim));
-          lane.lastSignal = Date.now();
-          this.#open.set(key, run);
-          return { incident: run.incident, ...(before === undefined ? {} : { before }) };
-        } catch (error) {
-          if (!(error instanceof NotOpen)) throw error;
-          this.#open.delete(key);
-          continue;
-        }
+        const joined = alerts.length === 0 || (await this.#join(key, run, alerts, lane));
+        if (joined) return { incident: run.incident, ...(before === undefined ? {} : { before }) };
+        this.#open.delete(key);
+        await this.#untilClosed(workflowId, run.runId);
+        continue;
       }
       // A copy that is redelivered after its incident has closed opens nothing anew.
       if (run !== undefined && before !== undefined && distinct(batch, before).length === 0) {
@@ -191,9 +200,10 @@ export class AlertIntake {
         const others = distinct(batch, identity(opener.request.alert));
         if (others.length === 0) return { incident, opener };
         const started = this.#open.get(key);
-        if (started !== undefined) await incidents.signal(workflowId, started.runId, others.map(slim));
-        lane.lastSignal = Date.now();
-        return { incident, opener };
+        if (started === undefined || (await this.#join(key, started, others, lane)))
+          return { incident, opener };
+        this.#open.delete(key);
+        await this.#untilClosed(workflowId, started.runId);
       } catch (error) {
         // Either somebody else opened it just now, or it has closed already: look again.
         if (!(error instanceof AlreadyOpen || error instanceof NotOpen)) throw error;
@@ -203,6 +213,49 @@ export class AlertIntake {
     throw new TemporalUnavailable('the incident keeps changing under the alert');
   }
 
+  /**
+   * Hands alerts to a run, and looks whether it took them: one that began to close before they came does not, and one with a full history is spared.
+   * @returns false when they need a successor
+   */
+  async #join(key: Digest, run: IncidentRun, alerts: Alert[], lane: Lane): Promise<boolean> {
+    const { incidents, paceMs = 200 } = this.#options;
+    const workflowId = incidentWorkflowId(key);
+    if (run.closing) return false;
+    try {
+      if (!isFull(run)) await incidents.signal(workflowId, run.runId, alerts.map(slim));
+    } catch (error) {
+      if (error instanceof NotOpen) return false;
+      throw error;
+    }
+    const after = await incidents.describe(workflowId);
+    if (after?.open !== true || after.closing || after.runId !== run.runId) return false;
+    lane.lastSignal = Date.now();
+    this.#spared.set(key, lane.lastSignal + (paceMs * Math.min(after.events, fullEvents)) / paceEvents);
+    this.#open.set(key, after);
+    return true;
+  }
+
+  /** Waits until a run that is being sealed has closed. @throws Problem FB1406 when that takes too long */
+  async #untilClosed(workflowId: string, runId: string): Promise<void> {
+    const { incidents, closingMs = 10_000 } = this.#options;
+    const end = Date.now() + closingMs;
+    for (;;) {
+      const run = await incidents.describe(workflowId);
+      if (run?.open !== true || run.runId !== runId) return;
+      if (Date.now() > end) {
+        throw new Problem(
+          503,
+          'FB1406',
+          'the incident is being closed, and its successor cannot open yet; send it again',
+          {
+            retryAfter: 5,
+          },
+        );
+      }
+      await sleep(closingPollMs);
+    }
+  }
+
   async #start(request: OpeningRequest, predecessor: string | undefined): Promise<string> {
     const { incidents, prepare, randomId = randomBase32 } = this.#options;
     const workflowId = incidentWorkflowId(request.key);
@@ -210,9 +263,21 @@ export class AlertIntake {
     const input = await prepare(request, incident, predecessor);
     const firstAlert = request.alert === null ? '' : identity(request.alert);
     const runId = await incidents.start(workflowId, input, firstAlert);
-    this.#open.set(request.key, { incident, runId, open: true, firstAlert });
+    this.#open.set(request.key, {
+      incident,
+      runId,
+      open: true,
+      closing: false,
+      events: 0,
+      bytes: 0,
+      firstAlert,
+    });
     return incident;
   }
+}
+
+function isFull({ events, bytes }: IncidentRun): boolean {
+  return events > fullEvents || bytes > fullBytes;
 }
 
 /** What copies of an alert share. */

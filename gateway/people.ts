@@ -40,7 +40,6 @@ const serviceSchema = z.strictObject({
 
 /** The configuration's `people`: persons, and services (detectors) that own tokens but never decide. */
 export const peopleSchema = z.array(z.union([serviceSchema, personSchema])).max(5_000);
-export type PeopleConfiguration = z.infer<typeof peopleSchema>;
 
 /** Who is who. Identity is the person's id; all else are ways to reach it. */
 export interface Directory {

@@ -15,7 +15,7 @@ import { Problem } from './problem.ts';
 const text = z.string().min(1).max(4_096);
 
 /** `routes.yaml`: which alert starts which playbook. The first that matches wins. */
-export const routesSchema = z
+const routesSchema = z
   .array(
     z.strictObject({
       name: z.string().min(1).max(100),

@@ -12,6 +12,11 @@ export interface IncidentRun {
   incident: string;
   runId: string;
   open: boolean;
+  /** It is being sealed: what is signalled to it now is not taken any more. */
+  closing: boolean;
+  /** What its history has by now, of 51,200 events and 50 MB at which the server ends it. */
+  events: number;
+  bytes: number;
   /** Identity of the alert that opened the incident; empty for a manual run. */
   firstAlert: string;
 }

@@ -14,6 +14,7 @@ import {
 import type { IncidentView } from '../domain/incident.ts';
 import {
   alertsSignal,
+  closingMemo,
   commandUpdate,
   decideUpdate,
   incidentWorkflow,
@@ -121,9 +122,17 @@ export function createIncidentPort({
     describe: (workflowId) =>
       ask(async () => {
         const found = await workflow.getHandle(workflowId).describe();
-        const { incident, alert } = found.memo ?? {};
+        const { incident, alert, [closingMemo]: closing } = found.memo ?? {};
         if (typeof incident !== 'string' || typeof alert !== 'string') return undefined;
-        return { incident, runId: found.runId, open: found.status.name === 'RUNNING', firstAlert: alert };
+        return {
+          incident,
+          runId: found.runId,
+          open: found.status.name === 'RUNNING',
+          closing: closing === true,
+          events: found.historyLength,
+          bytes: found.historySize ?? 0,
+          firstAlert: alert,
+        };
       }).catch((error: unknown) => {
         if (error instanceof NotOpen) return undefined;
         throw error;

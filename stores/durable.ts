@@ -54,7 +54,7 @@ export function segment(text: string): string {
   );
 }
 
-export function hasCode(error: unknown, ...codes: string[]): boolean {
+function hasCode(error: unknown, ...codes: string[]): boolean {
   return (
     typeof error === 'object' &&
     error !== null &&

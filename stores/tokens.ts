@@ -5,8 +5,7 @@ import { canonical } from '../domain/json.ts';
 import { openFolder } from './durable.ts';
 import { parseLine } from './json-lines.ts';
 
-export const tokenScopes = ['alerts', 'decide', 'read', 'admin'] as const;
-export type TokenScope = (typeof tokenScopes)[number];
+const tokenScopes = ['alerts', 'decide', 'read'] as const;
 
 const request = z.strictObject({
   /** Person id: who answers for what the token does. */

@@ -17,7 +17,7 @@ function refused(code: string, message: string): Refused {
 }
 
 /** The groups that may answer a gate now. */
-export function deciderGroups(policy: Policy, view: Pick<GateView, 'gate' | 'escalated'>): string[] {
+function deciderGroups(policy: Policy, view: Pick<GateView, 'gate' | 'escalated'>): string[] {
   return view.escalated ? [...view.gate.approval.from, ...policy.escalation] : view.gate.approval.from;
 }
 
@@ -112,7 +112,11 @@ export function commandProblem(
     case 'takeover':
       return state.takenOver ? refused('FB4017', 'a person has taken over already') : undefined;
     case 'handback':
-      return state.takenOver ? undefined : refused('FB4018', 'nobody has taken over');
+      // After a release by hand nobody may have been there to take over first: whoever holds may be looked at.
+      if (state.releasing) return refused('FB4015', 'a release is being decided or carried out already');
+      return state.takenOver || state.held > 0
+        ? undefined
+        : refused('FB4018', 'nobody has taken over, and nothing is held');
     default:
       return refused('FB4019', 'unknown command: use release, takeover or handback');
   }

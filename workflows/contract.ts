@@ -21,6 +21,8 @@ export const decideUpdate = 'decide';
 export const commandUpdate = 'command';
 /** Signal: further alerts of the same key, batched. */
 export const alertsSignal = 'alerts';
+/** Memo, `true` from the moment an incident is being sealed: alerts that are signalled later belong to its successor. */
+export const closingMemo = 'closing';
 /** Query: an IncidentView. */
 export const statusQuery = 'status';
 

@@ -6,6 +6,7 @@ import {
   defineQuery,
   defineSignal,
   defineUpdate,
+  upsertMemo,
 } from '@temporalio/workflow';
 import type { Command } from '../domain/decision.ts';
 import type { IncidentStatus, IncidentView, Outcome } from '../domain/incident.ts';
@@ -13,6 +14,7 @@ import { digest } from '../domain/json.ts';
 import { commandProblem, decisionProblem, type Refused } from './authorise.ts';
 import {
   alertsSignal,
+  closingMemo,
   commandUpdate,
   decideUpdate,
   refusedType,
@@ -192,14 +194,18 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
       }
       continue;
     }
-    if (settled && state.held().length === 0) break;
+    if (!(settled && state.held().length === 0)) continue;
+    // Messages may take minutes to be given up: until then alerts join, and people can command.
+    await state.finishBackground();
+    if (commands.length === 0) break;
   }
 
   state.closing = true;
+  // The gateway looks for it after each signal: from here on an alert opens the successor. What it sent a moment before joins before the seal.
+  upsertMemo({ [closingMemo]: true });
   outcome = outcomeOf(state);
   closedAt = new Date().toISOString();
-  await state.tell('closed', `Closed: ${outcome}`, [input.title], outcome === 'failed' ? 'danger' : 'info');
-  await state.finishBackground();
+  await state.tellClosing(`Closed: ${outcome}`, [input.title], outcome === 'failed' ? 'danger' : 'info');
   await condition(allHandlersFinished);
   joined.close();
   await recorder.fixed('ledger.seal', { incident: input.incident, outcome, view: view() }, patience.own, {

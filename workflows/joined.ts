@@ -11,6 +11,7 @@ export class Joined {
   readonly #known = new Set<string>();
   #copies = 0;
   #unlisted = 0;
+  #closed = false;
 
   constructor(state: IncidentState) {
     this.#state = state;
@@ -34,7 +35,9 @@ export class Joined {
     if (input.alert !== null) this.join([input.alert]);
   }
 
+  /** After `close` nothing joins: no later activity would store it, and the gateway takes such an alert to the successor. */
   join(alerts: readonly Alert[]): void {
+    if (this.#closed) return;
     for (const alert of alerts) {
       const id = `${alert.source}/${alert.id}`;
       if (this.#known.has(id)) {
@@ -61,6 +64,7 @@ export class Joined {
 
   /** Notes what was only counted. */
   close(): void {
+    this.#closed = true;
     if (this.#copies + this.#unlisted > 0) {
       this.#state.recorder.note('alert.counted', { copies: this.#copies, unlisted: this.#unlisted });
     }

@@ -12,6 +12,7 @@ const heartbeatMs = 5_000;
 /** How long each class of activity is waited for. A read and an idempotent write are tried again; a message gives up in time not to hold up an incident. */
 export const patience = {
   notice: { attemptMs: 15_000, attempts: 0, heartbeatMs, totalMs: 2 * minute },
+  lastNotice: { attemptMs: 5_000, attempts: 0, heartbeatMs, totalMs: 5_000 },
   /** A question is worth asking for as long as it is open. */
   ask: (gate: Gate): Patience => ({
     attemptMs: 15_000,

@@ -9,7 +9,7 @@ import type { HoldRequest, IncidentArguments } from './contract.ts';
 import { Gates, type Answer, type Question } from './gates.ts';
 import { stepsScope, type Progress } from './interpreter/core.ts';
 import { attempt, patience } from './patience.ts';
-import { Recorder } from './recorder.ts';
+import { Recorder, type Patience } from './recorder.ts';
 
 /** A hold that this incident has. */
 export interface Hold {
@@ -91,6 +91,7 @@ export class IncidentState {
     level: Level,
     mention: string[] = [],
     offerRelease = false,
+    within: Patience = patience.notice,
   ): Promise<void> {
     await attempt(this.recorder, 'slack.tell', () =>
       this.recorder.fixed(
@@ -106,10 +107,15 @@ export class IncidentState {
           mention,
           offerRelease,
         },
-        patience.notice,
+        within,
         { kind: 'notice.told', data: { about: dedupe } },
       ),
     );
+  }
+
+  /** The last word. An alert that comes now waits for the successor, so it is not tried for long. */
+  tellClosing(title: string, lines: string[], level: Level): Promise<void> {
+    return this.tell('closed', title, lines, level, [], false, patience.lastNotice);
   }
 
   /** As `tell`, without holding up what comes next. */

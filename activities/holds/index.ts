@@ -35,7 +35,11 @@ export function holdActivities(client: Client, taskQueue: string): Bare {
     );
     const updateId = `${info.workflowExecution?.runId ?? ''}/${info.activityId.split('/').slice(0, 2).join('/')}`;
     return client.withAbortSignal(cancellationSignal, () =>
-      client.workflow.executeUpdateWithStart<(input: HoldsArguments) => Promise<never>, R, [unknown, ...unknown[]]>(name, {
+      client.workflow.executeUpdateWithStart<
+        (input: HoldsArguments) => Promise<never>,
+        R,
+        [unknown, ...unknown[]]
+      >(name, {
         args,
         updateId,
         startWorkflowOperation,

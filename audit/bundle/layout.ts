@@ -64,7 +64,7 @@ export const limits = {
 
 const digest = z.custom<Digest>((value) => typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value));
 /** RFC 3339 in UTC with milliseconds or none, as everything here is written. */
-export const utc = z
+const utc = z
   .string()
   .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/)
   .refine((text) => !Number.isNaN(Date.parse(text)));

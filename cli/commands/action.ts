@@ -4,7 +4,7 @@ import { suggest } from '../../language/compile/problem.ts';
 import { usage } from '../failure.ts';
 import { examples } from '../help.ts';
 import { print, safe } from '../output.ts';
-import type { GlobalOptions } from '../program.ts';
+import type { GlobalOptions } from '../options.ts';
 import { renderAction, renderActions, type ActionDescription } from '../render/action.ts';
 
 /** `firebreak action …`: what playbooks can use. Needs no configuration. */

@@ -3,7 +3,7 @@ import type { Check } from '../checks/check.ts';
 import { exitCodes } from '../failure.ts';
 import { examples } from '../help.ts';
 import { note, print } from '../output.ts';
-import type { GlobalOptions } from '../program.ts';
+import type { GlobalOptions } from '../options.ts';
 import { renderChecks } from '../render/checks.ts';
 
 /** `firebreak doctor`: the configuration, and everybody it needs. */

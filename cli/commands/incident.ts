@@ -6,7 +6,7 @@ import { CliError, usage } from '../failure.ts';
 import { openGateway, type Gateway } from '../gateway.ts';
 import { examples } from '../help.ts';
 import { note, print, safe } from '../output.ts';
-import type { GlobalOptions } from '../program.ts';
+import type { GlobalOptions } from '../options.ts';
 import { renderGate } from '../render/gate.ts';
 import { renderIncident, renderList } from '../render/incident.ts';
 import { watch } from '../watch.ts';

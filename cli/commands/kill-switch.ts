@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { exitCodes } from '../failure.ts';
 import { examples } from '../help.ts';
 import { paint, paragraph, print, safe } from '../output.ts';
-import type { GlobalOptions } from '../program.ts';
+import type { GlobalOptions } from '../options.ts';
 
 interface SetOptions extends GlobalOptions {
   reason: string;

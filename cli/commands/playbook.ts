@@ -8,7 +8,7 @@ import { openGateway } from '../gateway.ts';
 import { examples } from '../help.ts';
 import { gatherInput } from '../inputs.ts';
 import { note, print } from '../output.ts';
-import type { GlobalOptions } from '../program.ts';
+import type { GlobalOptions } from '../options.ts';
 import { renderPlanned } from '../render/plan.ts';
 import { renderLint } from '../render/problems.ts';
 

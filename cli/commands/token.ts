@@ -4,7 +4,7 @@ import type { Tokens } from '../../stores/tokens.ts';
 import { usage } from '../failure.ts';
 import { examples } from '../help.ts';
 import { note, print, safe, table } from '../output.ts';
-import type { GlobalOptions } from '../program.ts';
+import type { GlobalOptions } from '../options.ts';
 
 type Listed = Awaited<ReturnType<Tokens['list']>>;
 

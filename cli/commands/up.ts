@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import { exitCodes } from '../failure.ts';
 import { examples } from '../help.ts';
 import { note } from '../output.ts';
-import type { GlobalOptions } from '../program.ts';
+import type { GlobalOptions } from '../options.ts';
 
 /** A runner such as npx hands on a Ctrl-C that the terminal has sent to everybody: within this time it is one and the same. Milliseconds. */
 const sameSignalMs = 300;

@@ -1,19 +1,9 @@
 import type { Verdict } from '../../domain/action.ts';
-import type { ShownIncident, ShownStep } from '../answers.ts';
+import type { IncidentSummary, ShownIncident, ShownStep } from '../answers.ts';
 import { paint, paragraph, safe, table, type Style } from '../output.ts';
 import { renderGate } from './gate.ts';
 import { limits } from './limits.ts';
 import { when } from './time.ts';
-
-/** One line of `GET /v1/incidents`. */
-export interface IncidentSummary {
-  incident: string;
-  title: string;
-  severity: string;
-  status: string;
-  outcome?: string;
-  openedAt: string;
-}
 
 export function renderList(incidents: readonly IncidentSummary[]): string {
   if (incidents.length === 0) return 'No incidents.';

@@ -15,7 +15,7 @@ const digestText = z
   });
 
 /** RFC 9457, `application/problem+json`. */
-export const problemSchema = z
+const problemSchema = z
   .object({
     type: z.string(),
     title: z.string(),
@@ -92,7 +92,7 @@ export const incidentResponse = z.looseObject({
   ledger: z.object({ count: z.int(), head: z.string() }),
 });
 
-export const incidentSummary = z.object({
+const incidentSummary = z.object({
   incident: z.string(),
   title: z.string(),
   severity: z.string(),

@@ -109,6 +109,6 @@ export class Switchboard {
         };
       },
     };
-    return action as unknown as Action;
+    return action;
   }
 }

@@ -218,6 +218,7 @@ describe('an incident', () => {
     const incident = await engine.open({
       actions,
       namespace: 'expiring',
+      // oxlint-disable-next-line unicorn/no-thenable -- the language's own word
       steps: [{ hold: { forMs: 500, then: 'escalate' } }],
     });
     await incident.decide('ada');
@@ -240,6 +241,18 @@ describe('an incident', () => {
     await incident.command('ben', 'handback');
     expect(await incident.handle.result()).toBe('released-outside');
     await checkLedger(engine, incident);
+  });
+
+  test('what was released by hand while nobody could take over is seen as it is', async () => {
+    const incident = await engine.open({ actions, namespace: 'outage' });
+    expect(await refusal(incident.command('ben', 'handback'))).toContain('FB4018');
+    await incident.decide('ada');
+    await held(incident);
+    await incident.command('ben', 'handback');
+    expect((await held(incident)).steps[0]?.status).toBe('held');
+    world.on.delete('outage');
+    await incident.command('ben', 'handback');
+    expect(await incident.handle.result()).toBe('released-outside');
   });
 
   test('a takeover ends a release that waits for an answer, and a handback is not kept waiting', async () => {

@@ -15,7 +15,7 @@ const playbooks = fileURLToPath(new URL('../../playbooks', import.meta.url));
 
 /** The user that the engine authenticates as, and the group that a freeze exempts. */
 export const engineUser = 'firebreak:engine';
-export const responderGroup = 'firebreak:responders';
+const responderGroup = 'firebreak:responders';
 
 export interface Ran {
   code: number;

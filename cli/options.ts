@@ -1,0 +1,7 @@
+/** Options that every command takes, before or after its name. */
+export interface GlobalOptions {
+  config: string;
+  json?: boolean;
+  url: string;
+  tokenFile?: string;
+}
