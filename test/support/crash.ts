@@ -9,7 +9,8 @@ import type { Alert } from '../../domain/alert.ts';
 import { gateDigest, type Command, type Decision } from '../../domain/decision.ts';
 import type { IncidentView } from '../../domain/incident.ts';
 import { alertsSignal, commandUpdate, decideUpdate, statusQuery } from '../../workflows/contract.ts';
-import { alertFor, people, type Engine, type OpenIncident } from './engine.ts';
+import { alertFor } from './alert.ts';
+import { people, type Engine, type OpenIncident } from './engine.ts';
 import type { FromChild, FromParent, WorkerSettings } from './engine-process.ts';
 import type { Watch } from './watch.ts';
 

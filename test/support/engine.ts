@@ -5,7 +5,6 @@ import { randomBytes } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, type Worker } from '@temporalio/worker';
 import type { Action } from '../../domain/action.ts';
-import type { Alert } from '../../domain/alert.ts';
 import {
   gateDigest,
   type Command,
@@ -19,6 +18,7 @@ import { digest, sha256, type Digest, type JsonObject } from '../../domain/json.
 import type { Signed } from '../../domain/signature.ts';
 import type { ActionStep, Playbook } from '../../language/run/playbook.ts';
 import { openState, type State } from '../../stores/index.ts';
+import { alertFor } from './alert.ts';
 import { startTemporal, type Temporal } from '../../testbed/temporal.ts';
 import { bundleWorkflows, type WorkflowBundle } from '../../worker/bundle.ts';
 import type { Boundary } from '../../worker/verbs.ts';
@@ -205,9 +205,9 @@ export class Engine {
       workflowId,
       taskQueue: this.taskQueue,
       args: [input],
-      memo: { incident },
+      memo: { incident, alert: 'first' },
     });
-    return new OpenIncident(this, incident, workflowId, handle);
+    return new OpenIncident(this, input, workflowId, handle);
   }
 }
 
@@ -216,12 +216,15 @@ type Handle = Awaited<ReturnType<Client['workflow']['start']>>;
 export class OpenIncident {
   readonly engine: Engine;
   readonly incident: string;
+  /** What it was opened with. */
+  readonly input: IncidentArguments;
   readonly workflowId: string;
   readonly handle: Handle;
 
-  constructor(engine: Engine, incident: string, workflowId: string, handle: Handle) {
+  constructor(engine: Engine, input: IncidentArguments, workflowId: string, handle: Handle) {
     this.engine = engine;
-    this.incident = incident;
+    this.incident = input.incident;
+    this.input = input;
     this.workflowId = workflowId;
     this.handle = handle;
   }
@@ -298,25 +301,4 @@ export class OpenIncident {
     await this.command('ada', 'release');
     await this.decide('ben', { gate: 'release' });
   }
-}
-
-export function alertFor(namespace: string, owner = 'falco', id = 'a1'): Alert {
-  const at = new Date().toISOString();
-  return {
-    source: 'falco',
-    id,
-    rule: 'Terminal shell in container',
-    severity: 'critical',
-    summary: 'a shell',
-    cluster: 'c1',
-    namespace,
-    pod: 'web-1',
-    container: 'web',
-    image: 'nginx',
-    fields: {},
-    detectedAt: at,
-    receivedAt: at,
-    owner,
-    raw: { digest: sha256('{}'), size: 2, mediaType: 'application/json' },
-  };
 }

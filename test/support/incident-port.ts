@@ -46,6 +46,9 @@ export class FakeIncidents implements IncidentPort {
       incident: input.incident,
       runId: `run-${runs.length}`,
       open: true,
+      closing: false,
+      events: 3,
+      bytes: 10_000,
       firstAlert,
       input,
       signals: [],
@@ -57,7 +60,9 @@ export class FakeIncidents implements IncidentPort {
   async describe(workflowId: string): Promise<IncidentRun | undefined> {
     this.calls.describe += 1;
     await this.#turn();
-    return this.#latest(workflowId);
+    const run = this.#latest(workflowId);
+    // As it is now: what the caller keeps does not change under it.
+    return run === undefined ? undefined : { ...run };
   }
 
   async signal(workflowId: string, runId: string, alerts: Alert[]): Promise<void> {
@@ -70,6 +75,8 @@ export class FakeIncidents implements IncidentPort {
     const run = this.#latest(workflowId);
     if (run?.open !== true || run.runId !== runId) throw new NotOpen(workflowId);
     run.signals.push(alerts);
+    run.events += 4;
+    run.bytes += JSON.stringify(alerts).length;
   }
 
   status(): Promise<never> {

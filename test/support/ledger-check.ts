@@ -8,7 +8,7 @@ import type { Engine, OpenIncident } from './engine.ts';
 /** The stored ledger of a closed incident is whole, chained, named by the history's activity ids, and sealed. */
 export async function checkLedger(
   engine: Engine,
-  { incident, handle }: OpenIncident,
+  { incident, workflowId, handle }: OpenIncident,
 ): Promise<LedgerEntry[]> {
   const entries = await engine.state.ledger.read(incident);
   let prev = genesis(incident);
@@ -18,7 +18,9 @@ export async function checkLedger(
     expect(entryHash(entry)).toBe(entry.hash);
     prev = entry.hash;
   }
-  const history = await handle.fetchHistory();
+  // Its own run: a successor has the same workflow id.
+  const run = engine.client.workflow.getHandle(workflowId, handle.firstExecutionRunId);
+  const history = await run.fetchHistory();
   const ids = (history.events ?? []).flatMap(
     (event) => event.activityTaskScheduledEventAttributes?.activityId ?? [],
   );
