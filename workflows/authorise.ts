@@ -112,11 +112,10 @@ export function commandProblem(
     case 'takeover':
       return state.takenOver ? refused('FB4017', 'a person has taken over already') : undefined;
     case 'handback':
-      // After a release by hand nobody may have been there to take over first: whoever holds may be looked at.
+      if (state.takenOver) return undefined;
+      // After a release by hand nobody may have been there to take over first: what is held may be looked at.
       if (state.releasing) return refused('FB4015', 'a release is being decided or carried out already');
-      return state.takenOver || state.held > 0
-        ? undefined
-        : refused('FB4018', 'nobody has taken over, and nothing is held');
+      return state.held > 0 ? undefined : refused('FB4018', 'nobody has taken over, and nothing is held');
     default:
       return refused('FB4019', 'unknown command: use release, takeover or handback');
   }

@@ -15,7 +15,7 @@ export class Switchboard {
   supports: string[] = [];
   environment = 'production';
   /** Waited for by an apply before it writes. */
-  pause?: () => Promise<void>;
+  pause?: (cancelled: AbortSignal) => Promise<void>;
 
   action(name = 'test.switch', holds = true): Action {
     const authorityOf = ({ cluster, namespace }: Input): Authority => ({
@@ -71,7 +71,7 @@ export class Switchboard {
         if (failure !== undefined) throw failure;
         const already = this.on.has(input.namespace);
         if (!already && holds) {
-          await this.pause?.();
+          await this.pause?.(context.signal);
           await context.beforeWrite('switch');
           this.on.add(input.namespace);
           this.writes += 1;

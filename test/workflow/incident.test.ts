@@ -274,14 +274,18 @@ describe('an incident', () => {
 
   test('a takeover stops a change at its next boundary; after the handback it is planned and asked for again', async () => {
     const incident = await engine.open({ actions, namespace: 'interrupted' });
-    const reached = new Promise<() => void>((resolve) => {
-      world.pause = () => new Promise<void>((go) => resolve(go));
+    const reached = new Promise<void>((resolve) => {
+      // The server tells an activity of its cancellation with the next heartbeat: it goes on only then.
+      world.pause = (cancelled) =>
+        new Promise<void>((go) => {
+          cancelled.addEventListener('abort', () => go());
+          resolve();
+        });
     });
     await incident.decide('ada');
-    const go = await reached;
-    await incident.command('ben', 'takeover');
+    await reached;
     delete world.pause;
-    go();
+    await incident.command('ben', 'takeover');
     expect((await incident.view()).status).toBe('taken-over');
     await incident.command('ben', 'handback');
     await incident.decide('ada', { gate: 's1#2' });
