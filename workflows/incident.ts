@@ -11,6 +11,7 @@ import {
 import type { Command } from '../domain/decision.ts';
 import type { IncidentStatus, IncidentView, Outcome } from '../domain/incident.ts';
 import { digest } from '../domain/json.ts';
+import type { Signed } from '../domain/signature.ts';
 import { commandProblem, decisionProblem, type Refused } from './authorise.ts';
 import {
   alertsSignal,
@@ -45,7 +46,7 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
   const { recorder, policy } = state;
   const joined = new Joined(state);
   const openedAt = new Date().toISOString();
-  const commands: Command[] = [];
+  const commands: Signed<Command>[] = [];
   let closedAt: string | undefined;
   let outcome: Outcome | undefined;
   let finished = false;
@@ -79,7 +80,7 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
         state.gates.supersede(['release'], 'a person took over');
       }
       if (command === 'release') state.releasing = true;
-      commands.push(signed.payload);
+      commands.push(signed);
       return { command };
     },
     {
@@ -164,11 +165,12 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
         data: {},
       });
     }
-    const command = commands.shift();
-    if (command !== undefined) {
+    const signed = commands.shift();
+    if (signed !== undefined) {
+      const command = signed.payload;
       if (command.command === 'release') {
         releases += 1;
-        await release(state, command, releases, async () => {
+        await release(state, signed, releases, async () => {
           stopped = 'a release was approved';
           state.gates.supersede(['contain', 'change'], stopped);
           await condition(() => settled || state.takenOver);
@@ -183,6 +185,7 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
           policy.escalation,
         );
       } else {
+        await state.mutationsEnded();
         await observe(state);
         state.takenOver = false;
         await state.tell(

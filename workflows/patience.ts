@@ -1,4 +1,4 @@
-import { ActivityFailure, ApplicationFailure, CancelledFailure, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/workflow';
 import type { ActionSignature } from '../domain/action.ts';
 import type { Gate } from '../domain/decision.ts';
 import { failureTypes } from './contract.ts';
@@ -50,11 +50,6 @@ export function failureOf(error: unknown): Failure {
     return { type: cause?.name ?? 'Error', message: (cause?.message ?? error.message).slice(0, 1000) };
   }
   throw error;
-}
-
-/** Whether an activity was cancelled, which a takeover does. */
-export function wasCancelled(error: unknown): boolean {
-  return isCancellation(error);
 }
 
 /** Runs a notice: one that fails is noted in the ledger, and never stops an incident. */

@@ -1,9 +1,10 @@
 import type { Undone } from '../domain/action.ts';
 import type { Command, Gate, Warrant } from '../domain/decision.ts';
+import type { Signed } from '../domain/signature.ts';
 import { digest, jsonCopy } from '../domain/json.ts';
 import { expiry, verify } from './interpreter/action.ts';
-import { failureOf, patience, wasCancelled } from './patience.ts';
-import type { IncidentState, StepRecord } from './state.ts';
+import { failureOf, patience } from './patience.ts';
+import { Interrupted, type IncidentState, type StepRecord } from './state.ts';
 
 /**
  * A release: asked for by one person, approved by another, then restored newest first. Only the last holder of a target restores it. A step that
@@ -11,10 +12,11 @@ import type { IncidentState, StepRecord } from './state.ts';
  */
 export async function release(
   state: IncidentState,
-  command: Command,
+  request: Signed<Command>,
   round: number,
   drain: () => Promise<void>,
 ): Promise<void> {
+  const command = request.payload;
   const steps = state.held().toReversed();
   const approval = state.policy.release;
   const gate: Gate = {
@@ -63,6 +65,7 @@ export async function release(
     opening: state.input.opening,
     gate: answer.gate,
     decisions: answer.decisions,
+    request,
     automatic: false,
   };
   for (const record of steps) {
@@ -121,7 +124,7 @@ async function releaseStep(
     });
   } catch (error) {
     const failure =
-      wasCancelled(error) && state.takenOver
+      error instanceof Interrupted
         ? { type: 'Interrupted', message: 'a person took over while it was being restored' }
         : failureOf(error);
     await settle(state, record, false, failure.message);
@@ -171,6 +174,8 @@ async function settle(
 /** After a person worked by hand: look at the world, and take it as it is. What no longer stands is no longer held. */
 export async function observe(state: IncidentState): Promise<void> {
   for (const record of state.held()) {
+    // What was stopped while it was being applied is planned again, and asked for again.
+    if (record.view.status === 'running') continue;
     const found = await verify(state, record);
     const { id } = record.view;
     if ('type' in found) {

@@ -1,4 +1,4 @@
-import { CancellationScope, condition } from '@temporalio/workflow';
+import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import type { ActionSignature, Mandate, Plan } from '../domain/action.ts';
 import type { Alert } from '../domain/alert.ts';
 import type { Gate } from '../domain/decision.ts';
@@ -27,6 +27,11 @@ export interface StepRecord {
   plan?: Plan;
   mandate?: Mandate;
   hold?: Hold;
+}
+
+/** A change was stopped by a takeover: it ended at one of its boundaries. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
 }
 
 type Level = 'info' | 'good' | 'warning' | 'danger';
@@ -123,15 +128,24 @@ export class IncidentState {
     this.#background.push(this.tell(dedupe, title, lines, level, [], offerRelease));
   }
 
-  /** Runs a change of the world so that a takeover can stop it. */
+  /** Runs a change of the world so that a takeover can stop it. @throws Interrupted when one did */
   async mutate<T>(run: () => Promise<T>): Promise<T> {
     const scope = new CancellationScope();
     this.#mutations.add(scope);
     try {
       return await scope.run(run);
+    } catch (error) {
+      // Only our own scope: a cancelled workflow is cancelled.
+      if (isCancellation(error) && !CancellationScope.current().consideredCancelled) throw new Interrupted();
+      throw error;
     } finally {
       this.#mutations.delete(scope);
     }
+  }
+
+  /** Waits until every change that was stopped has really ended. */
+  async mutationsEnded(): Promise<void> {
+    await condition(() => this.#mutations.size === 0);
   }
 
   /** Stops every change under way; each ends at its next boundary. */

@@ -14,8 +14,8 @@ import { condition as holds, ExpressionError, render } from '../../language/run/
 import type { ActionStep } from '../../language/run/playbook.ts';
 import type { Answer } from '../gates.ts';
 import { failureTypes, type HoldRequest } from '../contract.ts';
-import { scopeOf, type IncidentState, type StepRecord } from '../state.ts';
-import { failureOf, patience, wasCancelled, type Failure } from '../patience.ts';
+import { Interrupted, scopeOf, type IncidentState, type StepRecord } from '../state.ts';
+import { failureOf, patience, type Failure } from '../patience.ts';
 import type { Event, Progress } from './core.ts';
 import { brief } from './brief.ts';
 
@@ -204,7 +204,7 @@ async function contain(
       ),
     );
   } catch (error) {
-    if (wasCancelled(error) && state.takenOver) {
+    if (error instanceof Interrupted) {
       recorder.note('step.interrupted', { step: step.id, why: 'a person took over' });
       await state.whileTakenOver();
       return { again: 'a person took over while it was being applied, and handed back' };
