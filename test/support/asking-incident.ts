@@ -7,7 +7,7 @@ import { FakeIncidents } from './incident-port.ts';
 export const asking = 'inc-0123456789abcdef-abc234';
 
 /** What an attacker may name things: clears the screen, colours, reorders, breaks lines. */
-export const hostile = 'shell\u001b[2J\u009b31m\u202e\nAPPROVED';
+const hostile = 'shell\u001b[2J\u009b31m\u202e\nAPPROVED';
 
 export function gate(id = 'quarantine', purpose: Gate['purpose'] = 'contain'): Gate {
   return {

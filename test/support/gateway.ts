@@ -15,7 +15,7 @@ import type { CompiledPlaybook } from '../../language/run/playbook.ts';
 import { openState, type State } from '../../stores/index.ts';
 import { catalogue } from './catalogue.ts';
 
-export const people = [
+const people = [
   { id: 'falco', kind: 'service' },
   { id: 'ana', name: 'Ana', groups: ['responders'], slack: [{ team: 'T1', user: 'U1' }] },
   { id: 'ben', name: 'Ben', groups: ['responders'] },
@@ -37,7 +37,7 @@ steps:
     hold: { for: 24h, then: escalate }
 `;
 
-export const routesText = `
+const routesText = `
 - name: ignore-noise
   match: alert.rule == 'Noise' && alert.namespace == 'nowhere'
   playbook: FB-001

@@ -93,15 +93,16 @@ const kinds: { [group: string]: [string, string][] } = {
   ],
 };
 
+async function answer(location: Location): Promise<unknown> {
+  const path = pathOf(location);
+  asked.push(path);
+  const found = answers[path];
+  if (found instanceof Error) throw found;
+  return found;
+}
+
 /** An API that answers from `answers` and `logs`, and nothing else: any call that the action should not make fails the test. */
 function cluster(): Cluster {
-  const answer = async (location: Location) => {
-    const path = pathOf(location);
-    asked.push(path);
-    const found = answers[path];
-    if (found instanceof Error) throw found;
-    return found;
-  };
   const fake: Partial<Cluster> = {
     name: 'prod',
     environment: 'production',
