@@ -1,5 +1,6 @@
 import type { Approval } from './person.ts';
 import type { Authority } from './action.ts';
+import type { Severity } from './alert.ts';
 import { digest, type Digest } from './json.ts';
 import type { Signed } from './signature.ts';
 
@@ -65,7 +66,13 @@ export interface Opening {
   playbook: Digest;
   inputs: Digest;
   mode: Mode;
+  severity: Severity;
   requester: string;
+  /** Where the alert was seen: automatic mode reaches nowhere else. Absent when a person opened it. */
+  about?: { cluster: string; namespace: string };
+  /** Who must agree to each step, by id, and to a release: a history cannot ask for less. */
+  approvals: { [step: string]: Approval };
+  release: Approval;
   at: string;
 }
 
@@ -75,6 +82,8 @@ export interface Warrant {
   /** Absent when the step runs in automatic mode. */
   gate?: Gate;
   decisions: Signed<Decision>[];
+  /** For a release: who asked for it. */
+  request?: Signed<Command>;
   /** True when the guardrails let this step run without a person: the opening must say `automatic`. */
   automatic: boolean;
 }

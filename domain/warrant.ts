@@ -1,5 +1,6 @@
-import type { Mandate } from './action.ts';
-import { gateDigest, type Warrant } from './decision.ts';
+import type { Effect, Mandate } from './action.ts';
+import { gateDigest, type Gate, type Warrant } from './decision.ts';
+import { builtInProtected, effectiveMode, isProtected, type GuardrailPolicy } from './guardrails.ts';
 import { digest } from './json.ts';
 import { verifySigned, type PublicKey } from './signature.ts';
 
@@ -8,27 +9,73 @@ export interface Directory {
   groupsOf(person: string): readonly string[] | undefined;
 }
 
+/** All that a warrant is judged by: the worker's own configuration, never the history's. */
+export interface House {
+  gatewayKeys: readonly PublicKey[];
+  directory: Directory;
+  /** Groups that may decide as well once a gate has escalated. */
+  escalation: readonly string[];
+  guardrails: Pick<GuardrailPolicy, 'protectedNamespaces' | 'automatic' | 'maxNamespaces' | 'maxPods'>;
+  /** Of a configured cluster; undefined for another. */
+  environmentOf(cluster: string): string | undefined;
+}
+
 /**
- * Why a warrant does not authorise this mandate; undefined when it does. Trusts nothing but the gateway's keys, which are
- * the worker's own configuration: gate, decisions and mandate all come from a history that might be forged.
- * @param escalation groups that may decide as well once a gate has escalated
+ * Why a warrant does not authorise this mandate; undefined when it does. Trusts nothing but the house: gate, decisions, policy and mandate all
+ * come from a history that might be forged.
  */
 export function warrantProblem(
   verb: 'apply' | 'undo',
+  effect: Effect,
   mandate: Mandate,
   warrant: Warrant,
-  keys: readonly PublicKey[],
-  directory: Directory,
-  escalation: readonly string[],
+  house: House,
 ): string | undefined {
-  const { opening, gate, decisions, automatic } = warrant;
-  if (!verifySigned(opening, 'firebreak/opening/v1', keys))
+  const { opening, gate } = warrant;
+  if (!verifySigned(opening, 'firebreak/opening/v1', house.gatewayKeys))
     return 'the opening carries no valid signature of the gateway';
   if (opening.payload.incident !== mandate.incident) return 'the opening is of another incident';
-  if (gate === undefined) {
-    if (verb === 'apply' && automatic && opening.payload.mode === 'automatic') return undefined;
-    return 'there is no gate, and the incident was not opened in automatic mode';
+  if (verb === 'apply') {
+    const names = [...builtInProtected, ...house.guardrails.protectedNamespaces];
+    const found = namespacesOf(mandate).find(({ namespace }) => isProtected(namespace, names));
+    if (found !== undefined) return `namespace ${found.namespace} is protected`;
   }
+  if (gate !== undefined) return gateProblem(verb, mandate, warrant, gate, house);
+  if (verb === 'undo' || !warrant.automatic || opening.payload.mode !== 'automatic')
+    return 'there is no gate, and the incident was not opened in automatic mode';
+  return automaticProblem(effect, mandate, warrant, house);
+}
+
+/** Automatic mode reaches where the alert was seen, and only where the configuration of today allows it. */
+function automaticProblem(
+  effect: Effect,
+  mandate: Mandate,
+  { opening: { payload } }: Warrant,
+  { guardrails, environmentOf }: House,
+): string | undefined {
+  const { about, severity } = payload;
+  const targets = namespacesOf(mandate);
+  if (!targets.every(({ cluster, namespace }) => cluster === about?.cluster && namespace === about.namespace))
+    return 'there is no gate, and the target is not where the alert was seen';
+  const facts = targets.map(({ cluster, namespace }) => ({
+    cluster,
+    namespace,
+    supports: [],
+    pods: 0,
+    environment: environmentOf(cluster) ?? '',
+  }));
+  return effectiveMode(guardrails, 'automatic', severity, effect, facts) === 'automatic'
+    ? undefined
+    : 'there is no gate, and automatic mode is not allowed there';
+}
+
+function gateProblem(
+  verb: 'apply' | 'undo',
+  mandate: Mandate,
+  { opening, decisions, request }: Warrant,
+  gate: Gate,
+  { gatewayKeys, directory, escalation }: House,
+): string | undefined {
   if (gate.incident !== mandate.incident) return 'the gate is of another incident';
   if ((gate.purpose === 'release') !== (verb === 'undo'))
     return `a gate to ${gate.purpose} does not authorise ${verb}`;
@@ -37,10 +84,23 @@ export function warrantProblem(
     return 'the gate is about something else';
   if (verb === 'undo' && !(gate.base ?? []).includes(mandate.base.digest))
     return 'the gate releases to another snapshot';
+  const { approvals, release, requester } = opening.payload;
+  const approval =
+    verb === 'undo' ? release : Object.hasOwn(approvals, mandate.step) && approvals[mandate.step];
+  if (typeof approval !== 'object' || digest(gate.approval) !== digest(approval))
+    return 'the gate asks for other approvals than the incident was opened with';
+  if (verb === 'apply' && gate.requester !== requester) return 'the gate names another requester';
+  if (verb === 'undo') {
+    if (request === undefined || !verifySigned(request, 'firebreak/command/v1', gatewayKeys))
+      return 'nothing that the gateway signed asks for the release';
+    const { command, incident, person } = request.payload;
+    if (command !== 'release' || incident !== gate.incident || person !== gate.requester)
+      return 'the gate is not about the release that was asked for';
+  }
 
   const approvers = new Set<string>();
   for (const decision of decisions) {
-    if (!verifySigned(decision, 'firebreak/decision/v1', keys))
+    if (!verifySigned(decision, 'firebreak/decision/v1', gatewayKeys))
       return 'a decision carries no valid signature of the gateway';
     const { incident, gate: id, digest: bound, verdict, person, at } = decision.payload;
     if (incident !== gate.incident || id !== gate.id || bound !== gateDigest(gate))
@@ -59,4 +119,12 @@ export function warrantProblem(
     return `${approvers.size} of ${Math.max(1, gate.approval.count)} approvals`;
   }
   return undefined;
+}
+
+/** A target's namespace; what lies in none has an empty name, which nothing allows or protects. */
+function namespacesOf({ authority }: Mandate): { cluster: string; namespace: string }[] {
+  return authority.targets.map(({ kind, cluster, namespace, name }) => ({
+    cluster,
+    namespace: kind === 'Namespace' ? name : (namespace ?? ''),
+  }));
 }

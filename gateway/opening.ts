@@ -46,7 +46,13 @@ export function createPreparation(signer: Signer, policy: Policy, now: () => Dat
       playbook: playbook.digest,
       inputs: digest(inputs),
       mode,
+      severity,
       requester,
+      ...(alert === null ? {} : { about: { cluster: alert.cluster, namespace: alert.namespace } }),
+      approvals: Object.fromEntries(
+        playbook.playbook.steps.map(({ id, approve }) => [id, approve ?? policy.approval] as const),
+      ),
+      release: policy.release,
       at: now().toISOString(),
     });
     const input: IncidentArguments = {

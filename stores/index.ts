@@ -34,6 +34,8 @@ export interface State {
   ledgerSigner: FileSigner;
   seals: Records;
   exports: Records;
+  /** Which snapshots were taken of which targets, by the plans of this house. */
+  snapshots: Records;
 }
 
 const marker = 'state.json';
@@ -54,6 +56,7 @@ export async function openState(dir: string, limits: StateLimits): Promise<State
     ledgerSigner: await openSigner(keys, 'ledger'),
     seals: await openRecords(join(dir, 'seals')),
     exports: await openRecords(join(dir, 'exports')),
+    snapshots: await openRecords(join(dir, 'snapshots')),
   };
 }
 

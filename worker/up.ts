@@ -118,8 +118,13 @@ export async function up(configuration: Configuration, options: UpOptions): Prom
           slack === undefined
             ? { client: null }
             : { client: slackClient(slack), groups: configuration.slack?.groups ?? {} },
-        directory: { groupsOf: (id) => directory.person(id)?.groups },
-        escalation: configuration.approvals.escalation,
+        house: {
+          directory: { groupsOf: (id) => directory.person(id)?.groups },
+          escalation: configuration.approvals.escalation,
+          guardrails: configuration.guardrails,
+          environmentOf: (name) =>
+            configuration.clusters.find((cluster) => cluster.name === name)?.environment,
+        },
         ...(options.atBoundary === undefined ? {} : { atBoundary: options.atBoundary }),
       }),
     );

@@ -1,13 +1,14 @@
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import type { Action, ActionContext, Mandate } from '../domain/action.ts';
-import type { EvidenceStore } from '../domain/evidence.ts';
+import type { Action, ActionContext, Authority, Mandate } from '../domain/action.ts';
+import type { EvidenceRef, EvidenceStore } from '../domain/evidence.ts';
 import { FirebreakError } from '../domain/errors.ts';
+import { canonical, digest, sha256 } from '../domain/json.ts';
 import type { KillSwitch } from '../domain/kill-switch.ts';
 import { LedgerConflict, type LedgerStore } from '../domain/ledger.ts';
-import type { PublicKey } from '../domain/signature.ts';
-import { warrantProblem, type Directory } from '../domain/warrant.ts';
-import { failureTypes, type Recorded, type VerbActivities } from '../workflows/contract.ts';
+import { warrantProblem, type House } from '../domain/warrant.ts';
+import type { Records } from '../stores/records.ts';
+import { failureTypes, workflowIdOf, type Recorded, type VerbActivities } from '../workflows/contract.ts';
 
 /** Where a verb is: told to tests, which kill the worker there. */
 export interface Boundary {
@@ -21,9 +22,10 @@ export interface VerbOptions {
   ledger: LedgerStore;
   evidence: EvidenceStore;
   killSwitch: Pick<KillSwitch, 'read'>;
-  gatewayKeys: readonly PublicKey[];
-  directory: Directory;
-  escalation: readonly string[];
+  house: House;
+  snapshots: Pick<Records, 'put' | 'get'>;
+  /** Whether an incident's ledger is closed: its approvals are used up then. */
+  isSealed: (incident: string) => Promise<boolean>;
   /** Waited for at every boundary. */
   atBoundary?: (at: Boundary) => Promise<void>;
 }
@@ -37,6 +39,7 @@ export function recorded<Q extends Recorded, R>(
 ): (request: Q) => Promise<R> {
   return async (request) => {
     try {
+      checkIntent(request);
       await options.ledger.append(request.entries);
       await reached(options, 'recorded');
       const result = await activity(request);
@@ -56,16 +59,21 @@ export function verbActivities(
   const activities: { [name: string]: Activity } = {};
   for (const action of actions) {
     const verbs: VerbActivities = {
-      plan: async ({ incident, step, input }) =>
-        action.plan(contextFor(options, true), { incident, step, input: parse(action, input) }),
-      apply: async ({ mandate, warrant }) => {
-        if (action.effect !== 'read') check('apply', mandate, warrant, options);
+      plan: async ({ incident, step, input }) => {
+        const context = contextFor(options, true);
+        const plan = await action.plan(context, { incident, step, input: parse(action, input) });
+        const taken = snapshotOf(plan.authority, plan.snapshot);
+        await options.snapshots.put(taken.name, taken.text);
+        return plan;
+      },
+      apply: async ({ mandate, warrant, entries }) => {
+        if (action.effect !== 'read') await check('apply', action, mandate, warrant, entries, options);
         return action.apply(contextFor(options, true), { ...mandate, input: parse(action, mandate.input) });
       },
       verify: async ({ mandate }) =>
         action.verify(contextFor(options, true), { ...mandate, input: parse(action, mandate.input) }),
-      undo: async ({ mandate, warrant }) => {
-        check('undo', mandate, warrant, options);
+      undo: async ({ mandate, warrant, entries }) => {
+        await check('undo', action, mandate, warrant, entries, options);
         // A release that a person asked for and another approved is never blocked by the kill switch.
         return action.undo(contextFor(options, false), { ...mandate, input: parse(action, mandate.input) });
       },
@@ -88,22 +96,70 @@ function parse(action: Action, input: Mandate['input']): Mandate['input'] {
   );
 }
 
-function check(
+/** Refuses a change that a history asks for and nobody has authorised, or that it has not entered in its ledger. */
+async function check(
   verb: 'apply' | 'undo',
+  action: Action,
   mandate: Mandate,
-  warrant: Parameters<typeof warrantProblem>[2],
+  warrant: Parameters<typeof warrantProblem>[3],
+  entries: Recorded['entries'],
   options: VerbOptions,
-): void {
-  const problem = warrantProblem(
-    verb,
-    mandate,
-    warrant,
-    options.gatewayKeys,
-    options.directory,
-    options.escalation,
-  );
-  if (problem === undefined) return;
-  throw ApplicationFailure.create({
+): Promise<void> {
+  const problem =
+    warrantProblem(verb, action.effect, mandate, warrant, options.house) ??
+    intentProblem(verb, action, mandate, entries) ??
+    (await placeProblem(mandate, options));
+  if (problem !== undefined) throw unauthorised(problem);
+}
+
+/** The last entry, which is stored by now, must say what is about to be done. */
+function intentProblem(
+  verb: 'apply' | 'undo',
+  action: Action,
+  { incident, step, authority, base }: Mandate,
+  entries: Recorded['entries'],
+): string | undefined {
+  const intent = entries.at(-1);
+  const { data } = intent ?? {};
+  return intent?.incident === incident &&
+    intent.kind === (verb === 'apply' ? 'step.applying' : 'step.undoing') &&
+    data?.['step'] === step &&
+    data['authority'] === digest(authority) &&
+    data['base'] === base.digest &&
+    authority.action === action.name
+    ? undefined
+    : 'the ledger has no entry of it';
+}
+
+/** Approvals count in the incident's own run, while it is open, and for a snapshot that a plan took of this very target. */
+async function placeProblem(
+  { incident, authority, base }: Mandate,
+  { isSealed, snapshots }: VerbOptions,
+): Promise<string | undefined> {
+  const { workflowExecution } = Context.current().info;
+  if (workflowExecution?.workflowId !== workflowIdOf(incident))
+    return 'it is not the incident that asks for it';
+  if (await isSealed(incident)) return 'the incident is closed, and its approvals with it';
+  if ((await snapshots.get(snapshotOf(authority, base).name)) === undefined)
+    return 'its base is no snapshot that was taken of this target';
+  return undefined;
+}
+
+function snapshotOf({ action, targets }: Authority, { digest: snapshot }: EvidenceRef) {
+  const text = canonical({ action, targets, snapshot });
+  return { name: sha256(text).slice('sha256:'.length), text };
+}
+
+/** An activity's id names the entry that it carries last; what was scheduled without one leaves no trace in the ledger. */
+function checkIntent({ entries }: Recorded): void {
+  const { activityId } = Context.current().info;
+  const last = entries.at(-1);
+  if (last === undefined || activityId.split('/').slice(1).join('/') !== `${last.seq}/${last.hash}`)
+    throw unauthorised('the activity does not carry the ledger entry that its id names');
+}
+
+function unauthorised(problem: string): ApplicationFailure {
+  return ApplicationFailure.create({
     type: failureTypes.unauthorised,
     nonRetryable: true,
     message: `FB3003: not authorised: ${problem}`,

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { Worker, type NativeConnection } from '@temporalio/worker';
 import { holdActivities } from '../activities/holds/index.ts';
-import { ledgerActivities } from '../activities/ledger/index.ts';
+import { ledgerActivities, sealName } from '../activities/ledger/index.ts';
 import { slackActivities, type SlackActivityOptions } from '../activities/slack/index.ts';
 import type { Action } from '../domain/action.ts';
 import type { State } from '../stores/index.ts';
@@ -17,8 +17,8 @@ export interface WorkerOptions {
   actions: readonly Action[];
   state: State;
   slack: SlackActivityOptions;
-  directory: VerbOptions['directory'];
-  escalation: readonly string[];
+  /** What changes are judged by, beside the gateway's key. */
+  house: Omit<VerbOptions['house'], 'gatewayKeys'>;
   atBoundary?: NonNullable<VerbOptions['atBoundary']>;
 }
 
@@ -29,9 +29,9 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     ledger: state.ledger,
     evidence: state.evidence,
     killSwitch: state.killSwitch,
-    gatewayKeys: [state.gatewaySigner.publicKey],
-    directory: options.directory,
-    escalation: options.escalation,
+    house: { ...options.house, gatewayKeys: [state.gatewaySigner.publicKey] },
+    snapshots: state.snapshots,
+    isSealed: async (incident) => (await state.seals.get(sealName(incident))) !== undefined,
     ...(options.atBoundary === undefined ? {} : { atBoundary: options.atBoundary }),
   };
   const fixed = {

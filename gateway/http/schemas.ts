@@ -117,7 +117,8 @@ export const openBody = z
   .strictObject({
     playbook: z.string().min(1).max(200),
     inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
-    mode: z.enum(modes).default('approve'),
+    /** Not `automatic`: a person alone would then ask and decide. Only a route opens in it. */
+    mode: z.enum(['simulate', 'approve']).default('approve'),
     severity: z.enum(severities).default('high'),
     reason: reason.min(1),
   })

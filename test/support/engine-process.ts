@@ -9,6 +9,7 @@ import { openState } from '../../stores/index.ts';
 import type { Configuration } from '../../worker/config/load.ts';
 import type { Boundary } from '../../worker/verbs.ts';
 import { createWorker } from '../../worker/worker.ts';
+import { houseOf } from './house.ts';
 import { loopbackActions } from './loopback-world.ts';
 
 export interface WorkerSettings {
@@ -65,8 +66,7 @@ async function work(settings: WorkerSettings): Promise<void> {
       maxRefusalsPerMinute: 1000,
     }),
     slack: { client: null },
-    directory: { groupsOf: (id) => people[id] },
-    escalation: ['leads'],
+    house: houseOf((id) => people[id]),
     atBoundary,
   });
   const running = worker.run();

@@ -19,6 +19,7 @@ import type { Signed } from '../../domain/signature.ts';
 import type { ActionStep, Playbook } from '../../language/run/playbook.ts';
 import { openState, type State } from '../../stores/index.ts';
 import { alertFor } from './alert.ts';
+import { houseOf } from './house.ts';
 import { startTemporal, type Temporal } from '../../testbed/temporal.ts';
 import { bundleWorkflows, type WorkflowBundle } from '../../worker/bundle.ts';
 import type { Boundary } from '../../worker/verbs.ts';
@@ -95,8 +96,7 @@ export class Engine {
       actions,
       state: this.state,
       slack: { client: null },
-      directory: { groupsOf: (id) => people.find((person) => person.id === id)?.groups },
-      escalation: ['leads'],
+      house: houseOf((id) => people.find((person) => person.id === id)?.groups),
       ...(atBoundary === undefined ? {} : { atBoundary }),
     });
     this.#running = this.#worker.run();
@@ -140,6 +140,8 @@ export class Engine {
     policy?: Partial<Policy>;
     requester?: string;
     unsigned?: boolean;
+    /** What somebody with access to Temporal makes of the input after it was signed. */
+    forge?: (input: IncidentArguments) => IncidentArguments;
     key?: string;
   }): Promise<OpenIncident> {
     const { actions, mode = 'approve', namespace = 'shop', requester = 'falco' } = options;
@@ -170,13 +172,20 @@ export class Engine {
       ),
     };
     const inputs: JsonObject = {};
+    const policy = this.policy(options.policy);
     const opening: Opening = {
       type: 'firebreak/opening/v1',
       incident,
       playbook: digest(playbook),
       inputs: digest(inputs),
       mode,
+      severity: 'critical',
       requester,
+      about: { cluster: 'c1', namespace },
+      approvals: Object.fromEntries(
+        playbook.steps.map(({ id, approve }) => [id, approve ?? policy.approval] as const),
+      ),
+      release: policy.release,
       at: new Date().toISOString(),
     };
     const signed: Signed<Opening> =
@@ -187,7 +196,7 @@ export class Engine {
             signature: Buffer.alloc(64).toString('base64'),
           }
         : await this.state.gatewaySigner.sign(opening);
-    const input: IncidentArguments = {
+    const genuine: IncidentArguments = {
       incident,
       key,
       title: `Test in ${namespace}`,
@@ -197,10 +206,11 @@ export class Engine {
       playbook,
       playbookDigest: digest(playbook),
       inputs,
-      policy: this.policy(options.policy),
+      policy,
       opening: signed,
       requester,
     };
+    const input = options.forge?.(genuine) ?? genuine;
     const handle = await this.client.workflow.start(incidentWorkflow, {
       workflowId,
       taskQueue: this.taskQueue,

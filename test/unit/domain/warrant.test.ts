@@ -3,6 +3,7 @@ import { generateKeyPairSync, sign } from 'node:crypto';
 import type { Authority, Mandate } from '../../../domain/action.ts';
 import {
   gateDigest,
+  type Command,
   type Decision,
   type Gate,
   type Opening,
@@ -10,7 +11,7 @@ import {
 } from '../../../domain/decision.ts';
 import { sha256 } from '../../../domain/json.ts';
 import { keyId, signedBytes, type Signed } from '../../../domain/signature.ts';
-import { warrantProblem } from '../../../domain/warrant.ts';
+import { warrantProblem, type House } from '../../../domain/warrant.ts';
 
 const pair = generateKeyPairSync('ed25519');
 const raw = pair.publicKey.export({ format: 'der', type: 'spki' }).subarray(-32).toString('base64');
@@ -49,7 +50,11 @@ const opening: Opening = {
   playbook: sha256('p'),
   inputs: sha256('{}'),
   mode: 'approve',
+  severity: 'high',
   requester: 'dana',
+  about: { cluster: 'c', namespace: 'shop' },
+  approvals: { s: gate.approval },
+  release: gate.approval,
   at: '2026-01-01T00:00:00.000Z',
 };
 const decision = (over: Partial<Decision> = {}, about = gate): Decision => ({
@@ -70,8 +75,30 @@ const groups: { [person: string]: string[] } = {
   dana: ['responders'],
   zoe: [],
 };
+const house: House = {
+  gatewayKeys: keys,
+  directory: { groupsOf: (person) => groups[person] },
+  escalation: ['leads'],
+  guardrails: {
+    protectedNamespaces: ['bank', 'vault-*'],
+    maxNamespaces: 1,
+    maxPods: 10,
+    automatic: [{ environments: ['production'], minSeverity: 'high' }],
+  },
+  environmentOf: (cluster) => (cluster === 'c' ? 'production' : undefined),
+};
 const problem = (warrant: Warrant, verb: 'apply' | 'undo' = 'apply', on = mandate) =>
-  warrantProblem(verb, on, warrant, keys, { groupsOf: (person) => groups[person] }, ['leads']);
+  warrantProblem(verb, 'contain', on, warrant, house);
+const request: Command = {
+  type: 'firebreak/command/v1',
+  incident: 'i',
+  command: 'release',
+  person: 'dana',
+  reason: 'r',
+  via: 'api',
+  at: '2026-01-01T00:00:30.000Z',
+  nonce: 'n',
+};
 const good: Warrant = { opening: signed(opening), gate, decisions: [signed(decision())], automatic: false };
 
 describe('a warrant', () => {
@@ -101,7 +128,7 @@ describe('a warrant', () => {
     ],
     [
       'a gate that was widened afterwards',
-      { gate: { ...gate, authorities: [authority('shop'), authority('bank')] } },
+      { gate: { ...gate, authorities: [authority('shop'), authority('market')] } },
       /another gate/,
     ],
     [
@@ -115,7 +142,7 @@ describe('a warrant', () => {
   });
 
   test('refuses another target than the approved one', () => {
-    expect(problem(good, 'apply', { ...mandate, authority: authority('bank') })).toMatch(/something else/);
+    expect(problem(good, 'apply', { ...mandate, authority: authority('market') })).toMatch(/something else/);
     const wider = { ...mandate, authority: { ...authority('shop'), caps: { policies: 1000 } } };
     expect(problem(good, 'apply', wider)).toMatch(/something else/);
   });
@@ -123,21 +150,55 @@ describe('a warrant', () => {
   test('counts persons, not decisions', () => {
     const two: Gate = { ...gate, approval: { ...gate.approval, count: 2 } };
     const twice = [signed(decision({}, two)), signed(decision({ at: '2026-01-01T00:02:00.000Z' }, two))];
-    expect(problem({ ...good, gate: two, decisions: twice })).toMatch(/1 of 2/);
+    const asked = { ...good, opening: signed({ ...opening, approvals: { s: two.approval } }), gate: two };
+    expect(problem({ ...asked, decisions: twice })).toMatch(/1 of 2/);
     const both = [signed(decision({}, two)), signed(decision({ person: 'ben' }, two))];
-    expect(problem({ ...good, gate: two, decisions: both })).toBeUndefined();
+    expect(problem({ ...asked, decisions: both })).toBeUndefined();
+    expect(problem({ ...good, opening: asked.opening })).toMatch(
+      /other approvals than the incident was opened with/,
+    );
   });
 
   test('a containment gate does not release, and a release is to the snapshot that was approved', () => {
     expect(problem(good, 'undo')).toMatch(/does not authorise undo/);
     const release: Gate = { ...gate, id: 'release', purpose: 'release', base: [base.digest] };
-    const warrant = { ...good, gate: release, decisions: [signed(decision({}, release))] };
+    const unasked = { ...good, gate: release, decisions: [signed(decision({}, release))] };
+    const warrant = { ...unasked, request: signed(request) };
+    expect(problem(unasked, 'undo')).toMatch(/nothing that the gateway signed asks/);
+    for (const [over, by] of [
+      [{}, other],
+      [{ person: 'ada' }, pair],
+      [{ incident: 'j' }, pair],
+      [{ command: 'takeover' as const }, pair],
+    ] as const) {
+      expect(problem({ ...unasked, request: signed({ ...request, ...over }, by) }, 'undo')).toBeDefined();
+    }
     expect(problem(warrant, 'undo')).toBeUndefined();
     expect(problem(warrant, 'apply')).toMatch(/does not authorise apply/);
     expect(problem(warrant, 'undo', { ...mandate, base: { ...base, digest: sha256('forged') } })).toMatch(
       /another snapshot/,
     );
   });
+
+  test('an approver cannot make somebody else the requester of what is theirs', () => {
+    const forged = { ...gate, requester: 'zoe' };
+    const own = [signed(decision({ person: 'dana' }, forged))];
+    expect(problem({ ...good, gate: forged, decisions: own })).toMatch(/another requester/);
+  });
+
+  test('a step that the opening does not know, or a name of every object, has no approvals', () => {
+    for (const step of ['t', 'constructor', '__proto__'])
+      expect(problem(good, 'apply', { ...mandate, step })).toMatch(/other approvals/);
+  });
+
+  test.each(['kube-system', 'firebreak-system', 'bank', 'vault-1'])(
+    'never authorises a change of %s, whoever approved it',
+    (name) => {
+      const wrong = { ...gate, authorities: [authority(name)] };
+      const warrant = { ...good, gate: wrong, decisions: [signed(decision({}, wrong))] };
+      expect(problem(warrant, 'apply', { ...mandate, authority: authority(name) })).toMatch(/is protected/);
+    },
+  );
 
   test('automatic needs the opening to say so', () => {
     const automatic = {
@@ -148,5 +209,25 @@ describe('a warrant', () => {
     expect(problem(automatic)).toBeUndefined();
     expect(problem(automatic, 'undo')).toBeDefined();
     expect(problem({ ...automatic, automatic: false })).toBeDefined();
+  });
+
+  test('automatic reaches no further than the alert, and only where the configuration of today allows it', () => {
+    const automatic = (over: Partial<Opening> = {}) => ({
+      opening: signed({ ...opening, mode: 'automatic' as const, ...over }),
+      decisions: [],
+      automatic: true,
+    });
+    const elsewhere = { ...mandate, authority: authority('market') };
+    expect(problem(automatic(), 'apply', elsewhere)).toMatch(/not where the alert was seen/);
+    const { about: _, ...byHand } = opening;
+    expect(problem({ ...automatic(), opening: signed({ ...byHand, mode: 'automatic' }) })).toMatch(
+      /not where the alert was seen/,
+    );
+    expect(problem(automatic({ severity: 'medium' }))).toMatch(/not allowed there/);
+    const other = { cluster: 'd', namespace: 'shop' };
+    const target = { kind: 'Namespace', cluster: 'd', name: 'shop', uid: 'u' };
+    const there = { ...mandate, authority: { ...authority('shop'), targets: [target] } };
+    expect(problem(automatic({ about: other }), 'apply', there)).toMatch(/not allowed there/);
+    expect(warrantProblem('apply', 'irreversible', mandate, automatic(), house)).toMatch(/not allowed there/);
   });
 });
