@@ -3,8 +3,9 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { inspect, promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
+import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 import { clusterRegistry, createCluster, type Cluster } from '../../activities/kubernetes/client.ts';
 import { kubernetesActions } from '../../activities/kubernetes/index.ts';
@@ -41,6 +42,9 @@ const directory: { [person: string]: { groups: string[]; slack: string[] } } = {
   eve: { groups: ['leads'], slack: ['eve'] },
 };
 
+/** Rules that routes are for: one person's word suffices for the first two, of different playbooks; `Pair` needs two; `Auto` asks for nobody, which the guardrails do not allow. */
+export type Rule = 'Shell' | 'Miner' | 'Pair' | 'Auto';
+
 export interface Posted {
   status: number;
   headers: Headers;
@@ -65,6 +69,7 @@ export class Whole {
   /** The text of every answer over HTTP. */
   readonly answers: string[] = [];
   #running: Running | undefined;
+  #logsTemporal = false;
 
   private constructor(
     parts: Pick<Whole, 'dir' | 'kubernetes' | 'temporal' | 'slack' | 'admin' | 'channel' | 'url' | 'state'>,
@@ -152,13 +157,15 @@ export class Whole {
     await mkdir(join(this.dir, 'playbooks'), { recursive: true });
     await cp(playbooks, join(this.dir, 'playbooks'), { recursive: true });
     const first = await readFile(join(playbooks, 'FB-001-quarantine-namespace', 'playbook.yaml'), 'utf8');
-    await mkdir(join(this.dir, 'playbooks', 'T-002-other'), { recursive: true });
-    await writeFile(
-      join(this.dir, 'playbooks', 'T-002-other', 'playbook.yaml'),
-      first.replace('FB-001', 'T-002'),
-    );
+    const others = { 'T-002': first, 'T-003': first.replace('count: 1', 'count: 2') };
+    for (const [id, text] of Object.entries(others)) {
+      await mkdir(join(this.dir, 'playbooks', id), { recursive: true });
+      await writeFile(join(this.dir, 'playbooks', id, 'playbook.yaml'), text.replace('FB-001', id));
+    }
     const routes = [
       { name: 'shell', match: `${shell} 'Shell'`, playbook: 'FB-001', inputs, mode: 'approve' },
+      { name: 'pair', match: `${shell} 'Pair'`, playbook: 'T-003', inputs, mode: 'approve' },
+      { name: 'auto', match: `${shell} 'Auto'`, playbook: 'T-002', inputs, mode: 'automatic' },
       { name: 'miner', match: `${shell} 'Miner'`, playbook: 'T-002', inputs, mode: 'approve' },
     ];
     const configuration = {
@@ -192,6 +199,13 @@ export class Whole {
     await writeFile(join(this.dir, 'routes.yaml'), JSON.stringify(routes));
     await writeFile(file, JSON.stringify(configuration));
     const logger = pino({ level: 'debug' }, { write: (line: string) => void (this.log += line) });
+    if (!this.#logsTemporal) {
+      const write = ({ message, meta }: { message: string; meta?: object }) => {
+        this.log += `${message} ${inspect(meta)}\n`;
+      };
+      Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('INFO', write) });
+      this.#logsTemporal = true;
+    }
     this.#running = await up(await loadConfiguration(file), { logger });
     await this.#running.working;
     this.slack.setInteractivityUrl(`${this.url}/slack/interactions`);
@@ -256,7 +270,7 @@ export class Whole {
   }
 
   /** Posts an alert and answers the incident that it opened or joined. */
-  async alert(namespace: string, rule: 'Shell' | 'Miner' = 'Shell'): Promise<string> {
+  async alert(namespace: string, rule: Rule = 'Shell'): Promise<string> {
     const { status, body, text } = await this.postAlert(falco(namespace, rule));
     if (status !== 202 || body.incident === undefined) throw new Error(`${status}: ${text}`);
     return body.incident;
@@ -361,7 +375,7 @@ export class Whole {
 let alerts = 0;
 
 /** An alert as Falco writes it; each call makes another one. */
-export function falco(namespace: string, rule: 'Shell' | 'Miner' = 'Shell'): string {
+export function falco(namespace: string, rule: Rule = 'Shell'): string {
   alerts += 1;
   return (
     `{"hostname":"node-1","output":"A shell was spawned ${alerts}","output_fields":{"container.id":"3ad7b26ded6d",` +
