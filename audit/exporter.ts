@@ -80,7 +80,15 @@ export function createExporter(options: ExporterOptions): Exporter {
     const done = new Set(await exports.list('runs'));
     try {
       const due = new Map([...failures].map(([run, { workflowId }]) => [run, workflowId]));
-      for await (const { runId, workflowId } of client.workflow.list({ query })) due.set(runId, workflowId);
+      for await (const { runId, workflowId, status, memo } of client.workflow.list({ query })) {
+        due.set(runId, workflowId);
+        if (status.name !== 'COMPLETED' && !done.has(runId) && !failures.has(runId)) {
+          log.warn(
+            { incident: memo?.['incident'], workflowId, run: runId, status: status.name },
+            'an incident ended without a seal: what it holds stays contained. Open an incident on the same target and release that one',
+          );
+        }
+      }
       for (const [run, workflowId] of due) if (!done.has(run)) await attempt(run, workflowId);
       seenUntil = began;
       sweptAt = new Date(began).toISOString();

@@ -17,7 +17,7 @@ export interface House {
   escalation: readonly string[];
   guardrails: Pick<GuardrailPolicy, 'protectedNamespaces' | 'automatic' | 'maxNamespaces' | 'maxPods'>;
   /** Of a configured cluster; undefined for another. */
-  environmentOf(cluster: string): string | undefined;
+  environmentOf: (cluster: string) => string | undefined;
 }
 
 /**

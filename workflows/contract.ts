@@ -163,11 +163,12 @@ export interface Acquired {
   first: boolean;
 }
 
-/** `base` is null when nobody holds the target: it was settled before. */
 export interface LetGo {
   last: boolean;
-  base: EvidenceRef | null;
+  base: EvidenceRef;
   others: string[];
+  /** Incidents whose holds ended with it: they are over, and never let go. */
+  ended: string[];
 }
 
 export interface HoldActivities {
@@ -175,8 +176,11 @@ export interface HoldActivities {
   'holds.acquire'(
     request: Recorded & { hold: HoldRequest; base: EvidenceRef; expiresAt: string },
   ): Promise<Acquired>;
-  /** `last`: nobody else holds it, and it is this incident's to restore; then `holds.settle` must follow. */
-  'holds.let-go'(request: Recorded & { hold: HoldRequest }): Promise<LetGo>;
+  /**
+   * `last`: nobody else holds it, and it is this incident's to restore; then `holds.settle` must follow. `base`: what the incident would restore, in
+   * case that the holds were lost.
+   */
+  'holds.let-go'(request: Recorded & { hold: HoldRequest; base: EvidenceRef }): Promise<LetGo>;
   /** After a restore: `restored` ends the hold, otherwise it stays with this incident. */
   'holds.settle'(request: Recorded & { hold: HoldRequest; restored: boolean }): Promise<void>;
 }

@@ -95,41 +95,19 @@ export class Gates {
       ),
     );
 
-    const over = () => decided(open) || open.superseded !== undefined;
+    let posted = posting;
+    const recorder = this.#recorder;
+    const over = () => decided(open) || open.superseded !== undefined || recorder.forked !== undefined;
     let inTime = await condition(over, gate.approval.withinMs);
     if (!inTime && gate.approval.otherwise === 'escalate') {
       open.escalated = true;
       this.#recorder.note('gate.escalated', { gate: gate.id, to: this.#policy.escalation });
-      const message = (await posting) ?? null;
-      await attempt(this.#recorder, 'slack.update', () =>
-        this.#recorder.fixed(
-          'slack.update',
-          { message, notice: notice(), state: this.#state(open, 'escalated') },
-          patience.notice,
-          { kind: 'notice.updated', data: { gate: gate.id, state: 'escalated' } },
-        ),
-      );
-      await attempt(this.#recorder, 'slack.tell', () =>
-        this.#recorder.fixed(
-          'slack.tell',
-          {
-            channel: this.#policy.channel,
-            message: this.thread ?? message,
-            incident: gate.incident,
-            dedupe: `${gate.id}/escalated`,
-            title: `Nobody has decided on ${gate.id}`,
-            lines: [`Open until ${gate.expiresAt}; after that nothing is changed.`],
-            level: 'danger',
-            mention: this.#policy.escalation,
-            offerRelease: false,
-          },
-          patience.notice,
-          { kind: 'notice.told', data: { about: `${gate.id}/escalated` } },
-        ),
-      );
+      // Beside the wait: with Slack away, an answer that came through the API would not be seen until it is given up.
+      posted = this.#escalate(open, posting, notice);
       inTime = await condition(over, Math.max(0, Date.parse(gate.expiresAt) - Date.now()));
     }
     this.#open.delete(gate.id);
+    if (recorder.forked !== undefined) throw recorder.forked;
     const answer = this.#answer(open, inTime);
     this.#recorder.note('gate.closed', {
       gate: gate.id,
@@ -137,7 +115,46 @@ export class Gates {
       answer: answer.answer,
       ...(answer.answer === 'approved' ? {} : { why: answer.why }),
     });
-    return this.#close(open, answer, posting, notice());
+    return this.#close(open, answer, posted, notice());
+  }
+
+  /** Says that nobody has decided, and calls who may now decide as well. */
+  async #escalate(
+    open: OpenGate,
+    posting: Promise<MessageRef | undefined>,
+    notice: () => GateNotice,
+  ): Promise<MessageRef | undefined> {
+    const { gate } = open;
+    const message = (await posting) ?? null;
+    // Decided meanwhile: what follows says so.
+    if (!this.#open.has(gate.id)) return message;
+    await attempt(this.#recorder, 'slack.update', () =>
+      this.#recorder.fixed(
+        'slack.update',
+        { message, notice: notice(), state: this.#state(open, 'escalated') },
+        patience.notice,
+        { kind: 'notice.updated', data: { gate: gate.id, state: 'escalated' } },
+      ),
+    );
+    await attempt(this.#recorder, 'slack.tell', () =>
+      this.#recorder.fixed(
+        'slack.tell',
+        {
+          channel: this.#policy.channel,
+          message: this.thread ?? message,
+          incident: gate.incident,
+          dedupe: `${gate.id}/escalated`,
+          title: `Nobody has decided on ${gate.id}`,
+          lines: [`Open until ${gate.expiresAt}; after that nothing is changed.`],
+          level: 'danger',
+          mention: this.#policy.escalation,
+          offerRelease: false,
+        },
+        patience.notice,
+        { kind: 'notice.told', data: { about: `${gate.id}/escalated` } },
+      ),
+    );
+    return message;
   }
 
   #answer(open: OpenGate, inTime: boolean): Answer {

@@ -25,7 +25,8 @@ const maxUpdates = 500;
 
 /**
  * Who holds what in one cluster. For each target it knows the base snapshot, taken once by the first holder, and everybody who holds it; only the last
- * one to let go may restore it, and nobody acquires it while that is under way. Every Update says the same when it is sent again.
+ * one to let go may restore it, and nobody acquires it while that is under way. An incident that is over, terminated or failed, is not waited for: it
+ * would keep its target contained for ever. Every Update says the same when it is sent again.
  */
 export async function holds(input: HoldsArguments): Promise<never> {
   const targets = new Map<string, HeldTarget>(Object.entries(input.targets));
@@ -48,20 +49,27 @@ export async function holds(input: HoldsArguments): Promise<never> {
       return { base: target.base, first: target.holders.length === 1 };
     },
   );
-  setHandler(defineUpdate<LetGo, [HoldRequest]>(letGoUpdate), (request) => {
-    updates += 1;
-    const target = targets.get(request.target);
-    if (target === undefined) return { last: false, base: null, others: [] };
-    const others = target.holders.filter((holder) => !isSame(holder, request));
-    if (others.length === target.holders.length)
-      return { last: false, base: target.base, others: names(others) };
-    if (others.length > 0) {
-      target.holders = others;
-      return { last: false, base: target.base, others: names(others) };
-    }
-    target.restoring = request.incident;
-    return { last: true, base: target.base, others: [] };
-  });
+  setHandler(
+    defineUpdate<LetGo, [HoldRequest, EvidenceRef, string[]]>(letGoUpdate),
+    (request, ownBase, over) => {
+      updates += 1;
+      // Nobody lets go twice: a target that is not known was lost with a run before this one, and who asks does hold it.
+      const target = targets.get(request.target) ?? { base: ownBase, holders: [] };
+      const { base } = target;
+      const others = target.holders.filter((holder) => !isSame(holder, request));
+      const living = others.filter(({ incident }) => !over.includes(incident));
+      if (living.length > 0) {
+        target.holders = living;
+        return { last: false, base, others: names(living), ended: [] };
+      }
+      targets.set(request.target, {
+        base,
+        holders: [{ ...holderOf(request), expiresAt: '' }],
+        restoring: request.incident,
+      });
+      return { last: true, base, others: [], ended: names(others) };
+    },
+  );
   setHandler(defineUpdate<void, [HoldRequest, boolean]>(settleUpdate), (request, restored) => {
     updates += 1;
     const target = targets.get(request.target);

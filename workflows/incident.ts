@@ -1,6 +1,7 @@
 import {
   allHandlersFinished,
   ApplicationFailure,
+  CancellationScope,
   condition,
   setHandler,
   defineQuery,
@@ -41,7 +42,12 @@ const maxUnstored = 40;
  * One incident, from its first alert until nothing is held any more and the ledger is sealed.
  * @returns how it ended
  */
-export async function incident(input: IncidentArguments): Promise<Outcome> {
+export function incident(input: IncidentArguments): Promise<Outcome> {
+  // Temporal's own "cancel" would leave a containment that nobody holds. A person ends an incident by a denial, a release or a takeover.
+  return CancellationScope.nonCancellable(() => run(input));
+}
+
+async function run(input: IncidentArguments): Promise<Outcome> {
   const state = new IncidentState(input);
   const { recorder, policy } = state;
   const joined = new Joined(state);
@@ -147,6 +153,7 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
     const woken = () =>
       commands.length > 0 ||
       failure !== undefined ||
+      recorder.forked !== undefined ||
       recorder.unstored > maxUnstored ||
       nextReminder(state) !== due ||
       (settled && state.held().length === 0);
@@ -154,6 +161,7 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
       due === Infinity
         ? (await condition(woken), true)
         : await condition(woken, Math.max(1, due - Date.now()));
+    if (recorder.forked !== undefined) throw recorder.forked;
     if (failure !== undefined) throw failure;
     if (!inTime) {
       await remind(state);
@@ -187,7 +195,8 @@ export async function incident(input: IncidentArguments): Promise<Outcome> {
       } else {
         await state.mutationsEnded();
         await observe(state);
-        state.takenOver = false;
+        // Somebody may have taken over again meanwhile.
+        if (!commands.some(({ payload }) => payload.command === 'takeover')) state.takenOver = false;
         await state.tell(
           `handback/${command.nonce}`,
           `${command.person} has handed back`,

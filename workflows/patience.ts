@@ -2,7 +2,7 @@ import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporal
 import type { ActionSignature } from '../domain/action.ts';
 import type { Gate } from '../domain/decision.ts';
 import { failureTypes } from './contract.ts';
-import type { Patience, Recorder } from './recorder.ts';
+import { isFork, type Patience, type Recorder } from './recorder.ts';
 
 const minute = 60_000;
 
@@ -61,6 +61,8 @@ export async function attempt<T>(
   try {
     return await run();
   } catch (error) {
+    // The incident itself fails of it; thrown beside it, it would only wedge the workflow.
+    if (isFork(error)) return undefined;
     const { type, message } = failureOf(error);
     recorder.note('notice.failed', { what, type, message });
     return undefined;

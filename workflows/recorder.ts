@@ -1,4 +1,10 @@
-import { ActivityCancellationType, proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  ActivityFailure,
+  ApplicationFailure,
+  proxyActivities,
+  type ActivityOptions,
+} from '@temporalio/workflow';
 import type { JsonObject } from '../domain/json.ts';
 import { entryHash, genesis, type LedgerEntry } from '../domain/ledger.ts';
 import { failureTypes, type FixedActivities, type Recorded } from './contract.ts';
@@ -12,6 +18,15 @@ export interface Patience {
   totalMs?: number;
 }
 
+/** Whether an activity found its ledger entry taken by another one. */
+export function isFork(error: unknown): boolean {
+  return (
+    error instanceof ActivityFailure &&
+    error.cause instanceof ApplicationFailure &&
+    error.cause.type === failureTypes.ledgerConflict
+  );
+}
+
 const finalFailures: string[] = Object.values(failureTypes);
 
 /**
@@ -23,6 +38,8 @@ export class Recorder {
   #head: LedgerEntry['hash'];
   #count = 0;
   #unstored: LedgerEntry[] = [];
+  /** The failure by which the ledger turned out to be another history's as well: nothing can be recorded any more. */
+  forked: unknown;
 
   constructor(incident: string) {
     this.incident = incident;
@@ -88,7 +105,10 @@ export class Recorder {
     const activities = proxyActivities<Record<string, (request: object & Recorded) => Promise<R>>>(options);
     const activity = activities[name];
     if (activity === undefined) throw new TypeError(`no activity ${name}`);
-    const result = await activity({ ...request, entries: [...this.#unstored] });
+    const result = await activity({ ...request, entries: [...this.#unstored] }).catch((error: unknown) => {
+      if (isFork(error)) this.forked ??= error;
+      throw error;
+    });
     this.#unstored = this.#unstored.filter(({ seq }) => seq > entry.seq);
     return result;
   }

@@ -83,18 +83,22 @@ async function releaseStep(
   const { recorder } = state;
   const { hold, mandate, signature, view } = record;
   if (hold === undefined || mandate === undefined || signature === undefined) return;
-  const { last, others } = await recorder.fixed('holds.let-go', { hold: hold.request }, patience.own, {
-    kind: 'hold.letting-go',
-    data: { step: view.id, target: hold.request.target, gate },
-  });
+  const { last, others, ended } = await recorder.fixed(
+    'holds.let-go',
+    { hold: hold.request, base: mandate.base },
+    patience.own,
+    {
+      kind: 'hold.letting-go',
+      data: { step: view.id, target: hold.request.target, gate },
+    },
+  );
+  if (ended.length > 0)
+    recorder.note('hold.inherited', { step: view.id, target: hold.request.target, from: ended });
   if (!last) {
     delete record.hold;
     delete view.holdUntil;
     view.status = 'released';
-    view.why =
-      others.length > 0
-        ? `still held by ${others.join(', ')}: nothing was restored`
-        : 'nobody held it any more';
+    view.why = `still held by ${others.join(', ')}: nothing was restored`;
     recorder.note('hold.ended', { step: view.id, target: hold.request.target, others });
     await state.tell(
       `${gate}/${view.id}/shared`,

@@ -160,13 +160,18 @@ export class IncidentState {
 
   /** Ends a hold without restoring anything, because nothing of it stands. */
   async endHold(record: StepRecord, why: string): Promise<void> {
-    const { hold } = record;
-    if (hold === undefined) return;
+    const { hold, mandate } = record;
+    if (hold === undefined || mandate === undefined) return;
     const data = { step: record.view.id, target: hold.request.target, why };
-    const { last } = await this.recorder.fixed('holds.let-go', { hold: hold.request }, patience.own, {
-      kind: 'hold.letting-go',
-      data,
-    });
+    const { last } = await this.recorder.fixed(
+      'holds.let-go',
+      { hold: hold.request, base: mandate.base },
+      patience.own,
+      {
+        kind: 'hold.letting-go',
+        data,
+      },
+    );
     if (last) {
       await this.recorder.fixed('holds.settle', { hold: hold.request, restored: true }, patience.own, {
         kind: 'hold.settling',
