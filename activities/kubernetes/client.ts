@@ -110,12 +110,21 @@ export function createCluster(config: ClusterConfig): Cluster {
     const maxItems = options.maxItems ?? MAX_ITEMS;
     const call = at('list', location, options);
     let next = '';
+    let limit = PAGE;
     for (;;) {
-      const query: { [name: string]: string } = { limit: String(PAGE) };
+      const query: { [name: string]: string } = { limit: String(limit) };
       if (options.labelSelector !== undefined) query['labelSelector'] = options.labelSelector;
       if (options.fieldSelector !== undefined) query['fieldSelector'] = options.fieldSelector;
       if (next !== '') query['continue'] = next;
-      const page = (await transport.json({ ...call, method: 'GET', query })) as ListPage;
+      let page: ListPage;
+      try {
+        page = (await transport.json({ ...call, method: 'GET', query })) as ListPage;
+      } catch (error) {
+        // Whoever makes objects may make them large: fewer at once then.
+        if (limit === 1 || !(error instanceof KubernetesError) || error.reason !== 'TooLarge') throw error;
+        limit = Math.ceil(limit / 10);
+        continue;
+      }
       // The items of a list carry neither.
       const type = { apiVersion: page.apiVersion, kind: page.kind.replace(/List$/, '') };
       for (const item of page.items ?? []) items.push({ ...type, ...item });

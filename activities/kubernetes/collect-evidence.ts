@@ -11,6 +11,7 @@ import type {
   Verification,
 } from '../../domain/action.ts';
 import { worst } from '../../domain/action.ts';
+import { failureTypes } from '../../domain/failure-types.ts';
 import type { EvidenceRef } from '../../domain/evidence.ts';
 import { canonical, sha256 } from '../../domain/json.ts';
 import type { Cluster, ClusterRegistry } from './client.ts';
@@ -288,7 +289,11 @@ function alive(context: ActionContext): () => Promise<void> {
 }
 
 function targetGone(message: string): ApplicationFailure {
-  return ApplicationFailure.create({ message: `FB3204: ${message}`, type: 'TargetGone', nonRetryable: true });
+  return ApplicationFailure.create({
+    message: `FB3221: ${message}`,
+    type: failureTypes.targetGone,
+    nonRetryable: true,
+  });
 }
 
 function collectorOf(step: string): string {

@@ -66,7 +66,7 @@ const responderRules: PolicyRule[] = [
   {
     apiGroups: ['networking.k8s.io'],
     resources: ['networkpolicies'],
-    verbs: ['get', 'list', 'create', 'delete'],
+    verbs: ['get', 'list', 'create', 'update', 'delete'],
   },
   {
     apiGroups: ['admissionregistration.k8s.io'],

@@ -227,6 +227,80 @@ function attempts(namespace: string): Attempt[] {
           dryRun,
         ),
     ],
+    // A collection is judged object by object.
+    ['delete all pods', (cluster) => cluster.delete({ ...resources.pods, namespace }, dryRun)],
+    [
+      'relabel a pod by its status',
+      (cluster) => cluster.patch(inPod('status'), { metadata: { labels: { app: 'other' } } }, dryRun),
+    ],
+    [
+      'bind pod',
+      (cluster) =>
+        cluster.create(
+          inPod('binding'),
+          {
+            apiVersion: 'v1',
+            kind: 'Binding',
+            metadata: { name: 'web-1' },
+            target: { kind: 'Node', name: 'n' },
+          },
+          dryRun,
+        ),
+    ],
+    [
+      'point a Service elsewhere',
+      (cluster) =>
+        cluster.create(
+          { ...resources.services, namespace },
+          { metadata: { name: 'out' }, spec: { type: 'ExternalName', externalName: 'evil.example' } },
+          dryRun,
+        ),
+    ],
+    [
+      'make endpoints',
+      (cluster) =>
+        cluster.create(
+          { ...resources.endpointSlices, namespace },
+          { metadata: { name: 'e' }, addressType: 'IPv4', endpoints: [] },
+          dryRun,
+        ),
+    ],
+    [
+      'make a quota',
+      (cluster) =>
+        cluster.create(
+          { group: '', version: 'v1', resource: 'resourcequotas', namespace },
+          { metadata: { name: 'q' }, spec: { hard: { pods: '0' } } },
+          dryRun,
+        ),
+    ],
+    [
+      'relabel the namespace',
+      (cluster) =>
+        cluster.patch(
+          { ...resources.namespaces, name: namespace },
+          { metadata: { labels: { team: 'x' } } },
+          dryRun,
+        ),
+    ],
+    [
+      'relabel the namespace by its status',
+      (cluster) =>
+        cluster.patch(
+          { ...resources.namespaces, name: namespace, subresource: 'status' },
+          { metadata: { labels: { team: 'x' } } },
+          dryRun,
+        ),
+    ],
+    [
+      'take the namespace out by the label that the freeze selects',
+      (cluster) =>
+        cluster.patch(
+          { ...resources.namespaces, name: namespace },
+          { metadata: { labels: { 'kubernetes.io/metadata.name': 'default' } } },
+          dryRun,
+        ),
+    ],
     ['delete namespace', (cluster) => cluster.delete({ ...resources.namespaces, name: namespace }, dryRun)],
   ];
 }

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { createCluster, clusterRegistry, type Cluster } from '../../activities/kubernetes/client.ts';
 import { isKubernetesError } from '../../activities/kubernetes/errors.ts';
 import { kubernetesActions } from '../../activities/kubernetes/index.ts';
@@ -153,4 +155,12 @@ export async function createNamespace(admin: Cluster, name: string): Promise<str
       if (!isKubernetesError(error, 'gone')) throw error;
     }
   }
+}
+
+/** Releases as a responder would whose only tool is kubectl; answers what the script said. */
+export async function releaseWithKit({ kubernetes }: House, namespace: string): Promise<string> {
+  const kubectl = `${kubernetes.kubectl} --kubeconfig ${await kubernetes.kubeconfigFor('rita', [responderGroup])}`;
+  const read = `${kubectl} get configmap release-${namespace} -n firebreak -o 'jsonpath={.data.release\\.sh}'`;
+  const { stdout } = await promisify(execFile)('sh', ['-c', `${read} | KUBECTL='${kubectl}' sh`]);
+  return stdout;
 }

@@ -1,39 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ActionContext, Applied, Mandate } from '../../../domain/action.ts';
-import { EvidenceStoreFull, type EvidenceRef } from '../../../domain/evidence.ts';
+import type { ActionContext, Applied } from '../../../domain/action.ts';
 import type { Cluster } from '../client.ts';
 import { isKubernetesError } from '../errors.ts';
 import { resources, type KubernetesObject } from '../resources.ts';
-import { beyondAuthority, drift, notEffective, targetGone } from './failures.ts';
-import { denyAll, freeze } from './freeze.ts';
-import { freezeName, isAsDesired, kitName, kitNamespace, quarantinePolicyName } from './marks.ts';
+import { beyondAuthority, drift, notEffective, recoverable, targetGone } from './failures.ts';
+import { custody, removedAfterBase } from './custody.ts';
+import { ensureDeny, isDeny } from './deny.ts';
+import { freeze } from './freeze.ts';
+import { freezeName, kitName, kitNamespace } from './marks.ts';
+import { listPolicies, removable } from './policies.ts';
 import { probePolicy } from './probe.ts';
-import { kitConfigMap, releaseCommand, releaseScript } from './release-kit.ts';
-import { listPolicies, loadSnapshot, removable, toRestore, type Snapshot } from './snapshot.ts';
+import { releaseCommand } from './release-kit.ts';
+import { loadSnapshot, toRestore } from './snapshot.ts';
+import { storeKit, type KitWork } from './store-kit.ts';
 import { mandatedTarget, readNamespace, refuseProtected, whoAmI } from './target.ts';
-import { changeOf, ensure, settled, type Tally } from './write.ts';
+import { changeOf, ensure, settled } from './write.ts';
 
 const FREEZE_WITHIN_MS = 30_000;
 const POLL_MS = 100;
-/** Lists until none is left. Once frozen nobody adds any, so a few rounds do. */
 const ROUNDS = 20;
-const MANAGED_BY = 'app.kubernetes.io/managed-by';
+/** Copied, then removed, at once: bounds what is in flight, and what is copied and still there after a kill. */
+const BATCH = 50;
 
-/** How removed policies that the base does not have are called in the chain of custody; `undo` names them again. */
-export function lateRemovalPrefix(namespaceUid: string): string {
-  return `quarantine/${namespaceUid}/removed-after-base/networkpolicies/`;
-}
-
-interface Work extends Tally {
-  context: ActionContext;
-  cluster: Cluster;
-  mandate: Mandate<{ cluster: string; namespace: string }>;
-  namespace: string;
-  uid: string;
-  base: Snapshot;
-  artefacts: EvidenceRef[];
-  unavailable: Applied['unavailable'];
-}
+type Work = KitWork;
 
 /** Contains: safe to run again after a kill at any point, and beside another worker that runs it too. */
 export async function apply(
@@ -54,6 +43,7 @@ export async function apply(
   if (current.metadata.uid !== uid)
     throw targetGone(namespace, 'is another one than was approved (its UID differs)');
   if (base.namespace.metadata.uid !== uid) throw drift('the base snapshot', 'is of another namespace');
+  const held = custody(context, mandate, cluster.name, base);
   const work: Work = {
     context,
     cluster,
@@ -61,94 +51,56 @@ export async function apply(
     namespace,
     uid,
     base,
+    inBase: new Set(base.networkPolicies.map(({ metadata }) => metadata.uid ?? '')),
+    custody: held,
+    keepCopies: held.keep,
     changes: [],
     already: 0,
-    artefacts: [],
-    unavailable: [],
   };
 
   await storeKit(work);
-  const deny = denyAll({ namespace, uid });
-  const ensureDeny = () =>
-    ensure(
-      context,
-      cluster,
-      { ...resources.networkPolicies, namespace, name: quarantinePolicyName },
-      deny,
-      uid,
-      work,
-    );
   const [policy, binding] = freeze({ namespace, uid }, { engine, responderGroup });
   const name = freezeName(uid);
-  await settled([
-    ensureDeny(),
-    ensure(context, cluster, { ...resources.validatingAdmissionPolicies, name }, policy, uid, work),
-    ensure(context, cluster, { ...resources.validatingAdmissionPolicyBindings, name }, binding, uid, work),
+  const { validatingAdmissionPolicies: policies, validatingAdmissionPolicyBindings: bindings } = resources;
+  const [denied, frozen] = await Promise.allSettled([
+    ensureDeny(work),
+    settled([
+      ensure(context, cluster, { ...policies, name }, policy, uid, work),
+      ensure(context, cluster, { ...bindings, name }, binding, uid, work),
+    ]),
   ]);
-  const freezeMs = await awaitFreeze(work);
-  const removed = await removeAllows(work, async () => void (await ensureDeny()));
+  if (denied.status === 'rejected') throw denied.reason;
+  const unfrozen = frozen.status === 'rejected' ? recoverable(frozen.reason) : undefined;
+  // The network does not wait for the freeze: neither for one that is late, nor for one that cannot be had.
+  const [early, late] = await Promise.allSettled([
+    denied.value ? removeAllows(work) : undefined,
+    unfrozen === undefined ? awaitFreeze(work) : undefined,
+  ]);
+  if (early.status === 'rejected') recoverable(early.reason);
+  const notFrozen = unfrozen ?? (late.status === 'rejected' ? recoverable(late.reason) : undefined);
+  const removed = await removeUntilNone(work).catch((error: unknown) => {
+    recoverable(error);
+    throw notFrozen ?? error;
+  });
+  if (notFrozen !== undefined) throw notFrozen;
+  const { artefacts, unavailable } = held;
   return {
     changes: work.changes,
     already: work.already,
-    measures: { freezeEffectiveMs: freezeMs, containedMs: Math.round(performance.now() - began) },
+    measures: {
+      freezeEffectiveMs: late.status === 'fulfilled' ? (late.value ?? 0) : 0,
+      containedMs: Math.round(performance.now() - began),
+    },
     outputs: {
-      removedPolicies: removed,
+      removedPolicies: removed.gone,
       freeze: name,
-      policy: quarantinePolicyName,
+      policy: removed.deny,
       kit: `${kitNamespace}/${kitName(namespace)}`,
     },
-    artefacts: work.artefacts,
+    artefacts,
     byHand: releaseCommand(namespace),
-    unavailable: work.unavailable,
+    unavailable,
   };
-}
-
-/** The way out comes before the first write. It must never be what keeps a containment from happening. */
-async function storeKit(work: Work): Promise<void> {
-  const { context, cluster, mandate, namespace, uid, base } = work;
-  const source = {
-    cluster: cluster.name,
-    namespace,
-    uid,
-    removed: toRestore(base),
-    base: mandate.base.digest,
-  };
-  const script = releaseScript(source);
-  try {
-    const ref = await context.evidence.put(script, 'application/x-sh');
-    work.artefacts.push(ref);
-    await context.evidence.record([
-      {
-        ref,
-        name: `quarantine/${uid}/release.sh`,
-        incident: mandate.incident,
-        collector: 'kubernetes.quarantine-namespace',
-        source: `cluster ${cluster.name}`,
-        at: context.now().toISOString(),
-      },
-    ]);
-  } catch (error) {
-    if (!(error instanceof EvidenceStoreFull)) throw error;
-    work.unavailable.push({ what: 'release kit in the evidence store', why: error.message });
-  }
-  const { object, whole } = kitConfigMap(source, script);
-  if (!whole)
-    work.unavailable.push({
-      what: 'release kit in the cluster',
-      why: 'it is too large for a ConfigMap: only a pointer is stored',
-    });
-  try {
-    const location = { ...resources.configMaps, namespace: kitNamespace, name: kitName(namespace) };
-    // A kit of an earlier namespace of this name is of no use any more.
-    const isKit = (actual: KubernetesObject) => actual.metadata.labels?.[MANAGED_BY] === 'firebreak';
-    await ensure(context, cluster, location, object, uid, work, isKit);
-  } catch (error) {
-    if (!isKubernetesError(error, 'gone', 'forbidden')) throw error;
-    work.unavailable.push({
-      what: `release kit in the cluster's namespace ${kitNamespace}`,
-      why: error.message,
-    });
-  }
 }
 
 /** Milliseconds until a dry run was refused by our policy. */
@@ -164,45 +116,60 @@ async function awaitFreeze({ context, cluster, namespace, uid }: Work): Promise<
   }
 }
 
-/** Removes what still allows traffic, up to the cap; answers how many in all. */
-async function removeAllows(work: Work, ensureDeny: () => Promise<void>): Promise<number> {
-  const { context, cluster, mandate, namespace, uid, base } = work;
+/** One pass over all that allows traffic, within the cap. */
+async function removeAllows(
+  work: Work,
+): Promise<{ deny?: string; clean: boolean; beyond: number; gone: number }> {
+  const { context, cluster, mandate, namespace, base } = work;
   const cap = mandate.authority.caps['policies'] ?? 0;
+  const policies = await listPolicies(cluster, namespace, context.signal);
+  const left = removable(policies);
+  const uids = new Set(policies.map(({ metadata }) => metadata.uid));
+  const names = new Set(policies.map(({ metadata }) => metadata.name));
+  const ours = removable(toRestore(base));
+  const gone = ours.filter(({ metadata }) => !uids.has(metadata.uid)).length;
+  const deny = policies.find((policy) => isDeny(policy, work))?.metadata.name;
+  if (left.length === 0 && deny !== undefined) return { deny, clean: true, beyond: 0, gone };
+  // A pod that no policy selects is open: nothing is removed before the deny stands.
+  if (deny === undefined && !(await ensureDeny(work))) return { clean: false, beyond: 0, gone };
+  for (const { metadata } of ours) names.add(metadata.name);
+  // Earlier attempts and other incidents under this hold count: the record is written before the removal.
+  const late = new Set(
+    (await removedAfterBase(context, mandate)).map(({ name }) => name).filter((name) => !names.has(name)),
+  );
+  const within = left.slice(0, Math.max(0, cap - gone - late.size));
+  for (let from = 0; from < within.length; from += BATCH) {
+    const batch = within.slice(from, from + BATCH);
+    await work.keepCopies(batch);
+    await settled(batch.map((policy) => remove(work, policy)));
+  }
+  return { clean: false, beyond: left.length - within.length, gone };
+}
+
+/** Removes until nothing allows traffic and the deny stands. Once frozen nobody undoes it, so a few rounds do. */
+async function removeUntilNone(work: Work): Promise<{ gone: number; deny: string }> {
+  const { namespace } = work;
   for (let round = 0; round < ROUNDS; round++) {
-    const policies = await listPolicies(cluster, namespace, context.signal);
-    // Before the freeze took hold, anybody could have altered or removed it.
-    const deny = policies.find(({ metadata }) => metadata.name === quarantinePolicyName);
-    if (deny === undefined || !isAsDesired(deny, denyAll({ namespace, uid }))) await ensureDeny();
-    const left = removable(policies, uid);
-    const present = new Set(policies.map(({ metadata }) => metadata.uid));
-    const gone = toRestore(base).filter(({ metadata }) => !present.has(metadata.uid)).length;
-    if (left.length === 0) return gone;
-    const late = work.changes.filter(({ summary }) => summary === LATE).length;
-    const room = Math.max(0, cap - gone - late);
-    await settled(left.slice(0, room).map((policy) => remove(work, policy)));
-    if (left.length > room) {
+    const { deny, clean, beyond, gone } = await removeAllows(work);
+    if (clean && deny !== undefined) return { gone, deny };
+    if (beyond > 0) {
+      const cap = work.mandate.authority.caps['policies'] ?? 0;
       throw beyondAuthority(
-        `${left.length - room} NetworkPolicies that allow traffic remain in ${namespace}: ${cap} were authorised, and ${cap} are removed`,
+        `${beyond} NetworkPolicies that allow traffic remain in ${namespace}: ${cap} were authorised, and so many are removed`,
       );
     }
   }
   throw drift(
     `networkpolicies in ${namespace}`,
-    `that allow traffic appeared again ${ROUNDS} times although the namespace is frozen`,
+    `were written by others ${ROUNDS} times over, although the namespace should be frozen`,
   );
 }
 
-const LATE = 'removed: it allowed traffic, and was not in the base snapshot';
-
 async function remove(work: Work, policy: KubernetesObject): Promise<void> {
-  const { context, cluster, namespace, base } = work;
+  const { context, cluster, namespace } = work;
   const { name, uid, resourceVersion, finalizers } = policy.metadata;
   const what = `networkpolicies/${name}`;
   const location = { ...resources.networkPolicies, namespace, name };
-  const known = base.networkPolicies.some(
-    ({ metadata }) => metadata.uid === uid && metadata.resourceVersion === resourceVersion,
-  );
-  if (!known) await keepCopy(work, policy);
   try {
     let version = resourceVersion;
     if (finalizers !== undefined && finalizers.length > 0) {
@@ -220,32 +187,10 @@ async function remove(work: Work, policy: KubernetesObject): Promise<void> {
         ...(version === undefined ? {} : { resourceVersion: version }),
       },
     });
-    work.changes.push(changeOf('delete', policy, known ? 'removed: it allowed traffic' : LATE));
+    work.changes.push(changeOf('delete', policy, 'removed: it allowed traffic'));
     await context.checkpoint(`deleted ${what}`);
   } catch (error) {
     // Gone, or changed since the list: the next list tells.
     if (!isKubernetesError(error, 'gone', 'drift')) throw error;
-  }
-}
-
-/** What the base does not have is kept in evidence before it is removed. */
-async function keepCopy(work: Work, policy: KubernetesObject): Promise<void> {
-  const { context, cluster, mandate, uid } = work;
-  try {
-    const ref = await context.evidence.put(JSON.stringify(policy), 'application/json');
-    work.artefacts.push(ref);
-    await context.evidence.record([
-      {
-        ref,
-        name: `${lateRemovalPrefix(uid)}${policy.metadata.name}`,
-        incident: mandate.incident,
-        collector: 'kubernetes.quarantine-namespace',
-        source: `cluster ${cluster.name}`,
-        at: context.now().toISOString(),
-      },
-    ]);
-  } catch (error) {
-    if (!(error instanceof EvidenceStoreFull)) throw error;
-    work.unavailable.push({ what: `copy of networkpolicies/${policy.metadata.name}`, why: error.message });
   }
 }

@@ -1,5 +1,5 @@
 import type { KubernetesObject } from '../resources.ts';
-import { freezeName, mark, quarantinePolicyName } from './marks.ts';
+import { freezeName, mark } from './marks.ts';
 
 export interface FreezeTarget {
   namespace: string;
@@ -13,16 +13,6 @@ export interface Exempt {
   responderGroup: string;
 }
 
-/** Denies everything both ways for every pod. It is additive: it works once no other policy allows. */
-export function denyAll({ namespace, uid }: FreezeTarget): KubernetesObject {
-  return {
-    apiVersion: 'networking.k8s.io/v1',
-    kind: 'NetworkPolicy',
-    metadata: { name: quarantinePolicyName, namespace, ...mark(uid) },
-    spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
-  };
-}
-
 /** Built-in controllers by their exact names: the group of kube-system's ServiceAccounts would let in anything that runs there. */
 const controllers = [
   'system:kube-controller-manager',
@@ -32,6 +22,7 @@ const controllers = [
     'cronjob-controller',
     'daemon-set-controller',
     'deployment-controller',
+    'device-taint-eviction-controller',
     'disruption-controller',
     'endpoint-controller',
     'endpointslice-controller',
@@ -75,7 +66,7 @@ const rule = (apiGroups: string[], resources: string[], operations = writes, sco
 /** `Namespaced` throughout but for the last: a policy's namespace selector does not hold for cluster-scoped objects other than namespaces. */
 const resourceRules = [
   rule([''], ['pods/exec', 'pods/attach', 'pods/portforward', 'pods/proxy', 'services/proxy'], ['CONNECT']),
-  rule([''], ['pods/ephemeralcontainers', 'pods/resize'], ['UPDATE']),
+  rule([''], ['pods/ephemeralcontainers', 'pods/resize', 'pods/status'], ['UPDATE']),
   rule([''], ['pods/eviction', 'pods/binding', 'bindings', 'serviceaccounts/token'], ['CREATE']),
   rule(
     [''],
@@ -112,7 +103,8 @@ const resourceRules = [
     ],
     ['*'],
   ),
-  rule([''], ['namespaces'], ['DELETE'], 'Cluster'),
+  // Its labels decide which cluster-wide policies hold for it.
+  rule([''], ['namespaces', 'namespaces/status'], ['UPDATE', 'DELETE'], 'Cluster'),
 ];
 
 /** What built-in controllers may go on doing: their own work, but neither policies nor rights nor shells. */
@@ -121,6 +113,12 @@ const controllerGroups = ['', 'apps', 'batch', 'autoscaling', 'discovery.k8s.io'
 /** JSON's escapes are CEL's too. */
 const text = (value: string) => JSON.stringify(value);
 const list = (values: readonly string[]) => `[${values.map(text).join(', ')}]`;
+
+const same = (field: string, none: string) => {
+  const of = (object: string) =>
+    `(has(${object}.metadata.${field}) ? dyn(${object}.metadata.${field}) : dyn(${none}))`;
+  return `${of('object')} == ${of('oldObject')}`;
+};
 
 /** The admission policy that freezes a namespace, and its binding. Defaults of the API are written out, so that they can be compared. */
 export function freeze(
@@ -161,6 +159,17 @@ export function freeze(
               "request.resource.resource != 'namespaces'",
           },
           {
+            name: 'status',
+            // An update of a status may carry labels, and with them a pod leaves its owner, a namespace its policies. The status itself is free.
+            expression:
+              "variables.part == 'status' && " +
+              same('labels', '{}') +
+              ' && ' +
+              same('finalizers', '[]') +
+              ' && ' +
+              same('ownerReferences', '[]'),
+          },
+          {
             name: 'collector',
             // With one identity for all controllers, the garbage collector is among them.
             expression: `${user} in ${list([...collectors, 'system:kube-controller-manager'])} && request.operation == 'DELETE'`,
@@ -169,7 +178,7 @@ export function freeze(
         validations: [
           {
             expression:
-              'variables.exempt || variables.kubelet || variables.controller || variables.collector',
+              'variables.exempt || variables.kubelet || variables.controller || variables.status || variables.collector',
             message: `namespace ${target.namespace} is quarantined by Firebreak`,
             reason: 'Forbidden',
           },

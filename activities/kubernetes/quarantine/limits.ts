@@ -1,47 +1,25 @@
 import type { Limit } from '../../../domain/action.ts';
 import type { Cluster } from '../client.ts';
-import { isKubernetesError } from '../errors.ts';
 import { resources, type KubernetesObject } from '../resources.ts';
+import { findOtherPolicies } from './other-policies.ts';
 import type { Service } from './surroundings.ts';
 
-export interface Pod extends KubernetesObject {
-  spec?: { hostNetwork?: boolean; ephemeralContainers?: unknown[] };
-  status?: { phase?: string };
+interface Container {
+  securityContext?: { privileged?: boolean };
 }
 
-/** Groups whose policies a NetworkPolicy does not govern; the lists that Firebreak may read to count what is in force. */
-export const otherPolicyApis: { group: string; resources: string[]; text: string }[] = [
-  {
-    group: 'cilium.io',
-    resources: ['ciliumnetworkpolicies'],
-    text: 'Cilium: its own policies add to, or override, NetworkPolicies',
-  },
-  {
-    group: 'crd.projectcalico.org',
-    resources: ['networkpolicies'],
-    text: 'Calico: policies of its tiers are judged before NetworkPolicies, and their Allow ends the matter',
-  },
-  {
-    group: 'projectcalico.org',
-    resources: ['networkpolicies'],
-    text: 'Calico: policies of its tiers are judged before NetworkPolicies, and their Allow ends the matter',
-  },
-  {
-    group: 'crd.antrea.io',
-    resources: ['networkpolicies'],
-    text: 'Antrea: policies of its tiers are judged before NetworkPolicies',
-  },
-  {
-    group: 'policy.networking.k8s.io',
-    resources: [],
-    text: 'ClusterNetworkPolicy, AdminNetworkPolicy: the admin tier is judged before NetworkPolicies, and its Accept ends the matter',
-  },
-  {
-    group: 'networking.k8s.aws',
-    resources: [],
-    text: 'EKS: its cluster policies are judged before NetworkPolicies',
-  },
-];
+export interface Pod extends KubernetesObject {
+  spec?: {
+    hostNetwork?: boolean;
+    hostPID?: boolean;
+    hostIPC?: boolean;
+    volumes?: { hostPath?: object }[];
+    containers?: Container[];
+    initContainers?: Container[];
+    ephemeralContainers?: unknown[];
+  };
+  status?: { phase?: string };
+}
 
 /** True of every quarantine, whatever the cluster looks like. */
 export const alwaysNotCovered: Limit[] = [
@@ -75,6 +53,26 @@ export const alwaysNotCovered: Limit[] = [
     text: 'Whoever may delete admission policies can lift the freeze: it cannot guard itself.',
   },
   {
+    code: 'exempt-identities',
+    text: "Whoever can act as somebody whom the freeze exempts: the engine, a responder, a node, a built-in controller (by impersonation, or by a token of a controller's account in kube-system).",
+  },
+  {
+    code: 'reads',
+    text: 'Reading: whoever may read its logs, Secrets and objects still does, and may watch what is done. Admission judges writes only.',
+  },
+  {
+    code: 'extension-apis',
+    text: 'APIs that an extension server answers, such as consoles of virtual machines: the freeze does not judge them.',
+  },
+  {
+    code: 'image-pulls',
+    text: 'A container that restarts may pull another image under the same tag, and new content of volumes that a driver fills from outside.',
+  },
+  {
+    code: 'shared-storage',
+    text: 'Data that passes through volumes shared with other namespaces, or through the disk of a node.',
+  },
+  {
     code: 'queued-work',
     text: 'Work that others deliver later: queues, webhooks, GitOps controllers that retry. CronJobs go on starting pods, without network.',
   },
@@ -103,6 +101,12 @@ export async function findLimits(
       hostNetworked(pods),
     ),
     ...named(
+      'node-access',
+      'Pods with access to their node (privileged, host namespaces, host paths): from there they get past any policy.',
+      'pods',
+      pods.filter(reachesNode),
+    ),
+    ...named(
       'exposed-services',
       'LoadBalancer and NodePort Services stay: their traffic ends at the pods, if the network plugin enforces policies.',
       'services',
@@ -118,40 +122,18 @@ export function hostNetworked(pods: readonly Pod[]): Pod[] {
   return pods.filter(({ spec }) => spec?.hostNetwork === true);
 }
 
+function reachesNode({ spec = {} }: Pod): boolean {
+  const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
+  return (
+    spec.hostPID === true ||
+    spec.hostIPC === true ||
+    containers.some(({ securityContext }) => securityContext?.privileged === true) ||
+    (spec.volumes ?? []).some(({ hostPath }) => hostPath !== undefined)
+  );
+}
+
 function named(code: string, text: string, kind: string, objects: readonly KubernetesObject[]): Limit[] {
   if (objects.length === 0) return [];
   const names = objects.slice(0, 20).map(({ metadata }) => `${kind}/${metadata.name}`);
   return [{ code, text, objects: names, count: objects.length }];
-}
-
-async function findOtherPolicies(cluster: Cluster, namespace: string, signal: AbortSignal): Promise<Limit[]> {
-  const served = new Map(
-    (await cluster.groups({ signal })).map((group) => [group.name, group.preferredVersion]),
-  );
-  const limits = await Promise.all(
-    otherPolicyApis.map(async ({ group, resources: kinds, text }): Promise<Limit[]> => {
-      const version = served.get(group);
-      if (version === undefined) return [];
-      const code = `policies-${group.replaceAll('.', '-')}`;
-      try {
-        const lists = await Promise.all(
-          kinds.map((resource) => cluster.list({ group, version, resource, namespace }, { signal })),
-        );
-        const objects = lists.flatMap(({ items }) => items);
-        const names = objects.slice(0, 20).map(({ metadata }) => `${group}/${metadata.name}`);
-        return [
-          {
-            code,
-            text: `${text}; they are not changed.`,
-            ...(names.length === 0 ? {} : { objects: names }),
-            count: objects.length,
-          },
-        ];
-      } catch (error) {
-        if (!isKubernetesError(error, 'forbidden', 'gone', 'unsupported')) throw error;
-        return [{ code, text: `${text}; they are not changed, and could not be counted (${error.reason}).` }];
-      }
-    }),
-  );
-  return limits.flat();
 }

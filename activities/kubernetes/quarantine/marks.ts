@@ -12,6 +12,9 @@ export const quarantinePolicyName = 'firebreak-quarantine';
 const holdAnnotation = 'firebreak.dev/hold';
 const managedBy = 'app.kubernetes.io/managed-by';
 
+/** Narrows a list to what may bear a mark; the annotation says whose. */
+export const holdSelector = `${managedBy}=firebreak`;
+
 /** Cluster-scoped, so named by the namespace's UID: a namesake made later has another freeze. */
 export function freezeName(namespaceUid: string): string {
   return `firebreak-freeze-${namespaceUid.slice(0, 13)}`;

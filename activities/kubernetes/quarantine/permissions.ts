@@ -1,5 +1,5 @@
 import type { KubernetesPermission } from '../../../domain/action.ts';
-import { otherPolicyApis } from './limits.ts';
+import { otherPolicyApis } from './other-policies.ts';
 import { kitNamespace, probeUser } from './marks.ts';
 
 type Verb = KubernetesPermission['verb'];
@@ -43,9 +43,9 @@ export const quarantinePermissions: KubernetesPermission[] = [
     ['apiservices'],
     'whether an API of the cluster is served from the namespace',
   ),
-  ...otherPolicyApis
-    .filter(({ resources }) => resources.length > 0)
-    .map(({ group, resources }) => read(group, resources, 'to name other policies in force')),
+  ...otherPolicyApis.map(({ group, resources, clusterWide }) =>
+    read(group, [...resources, ...clusterWide], 'to name other policies in force'),
+  ),
   read('authentication.k8s.io', ['selfsubjectreviews'], 'which user name the freeze has to exempt', [
     'create',
   ]),
@@ -82,8 +82,8 @@ export const quarantinePermissions: KubernetesPermission[] = [
     'undo',
     ['networking.k8s.io'],
     ['networkpolicies'],
-    ['create', 'delete'],
-    'put back what was removed, remove the deny',
+    ['create', 'update', 'delete'],
+    'put back what was removed or turned into the deny, remove the deny',
   ),
   may(
     'undo',

@@ -1,17 +1,24 @@
 import type { ActionContext, Authority, Change, Plan } from '../../../domain/action.ts';
 import type { Cluster } from '../client.ts';
 import { allowances, type NetworkPolicy } from '../network-policy.ts';
-import { resources } from '../resources.ts';
+import { resources, type KubernetesObject } from '../resources.ts';
 import { truncate } from '../errors.ts';
-import { denyAll, freeze } from './freeze.ts';
+import { denyAll, isDeny } from './deny.ts';
+import { freeze } from './freeze.ts';
 import { findLimits, type Pod } from './limits.ts';
-import { meaningDigest } from './marks.ts';
-import { listPolicies, removable, storeSnapshot, type Snapshot } from './snapshot.ts';
+import { freezeName, isMarked, kitName, kitNamespace, meaningDigest, quarantinePolicyName } from './marks.ts';
+import { listPolicies, removable } from './policies.ts';
+import { storeSnapshot, type Snapshot } from './snapshot.ts';
 import { findSupports } from './surroundings.ts';
 import { readNamespace, whoAmI } from './target.ts';
-import { changeOf } from './write.ts';
+import { changeOf, find } from './write.ts';
 
-export const MAX_POLICIES = 200;
+/**
+ * How many removals a person is asked for: steps with room, so that whoever adds policies while the approval is pending neither changes what is asked nor gets
+ * beyond it soon. What the freeze left standing beyond one step is well within the next plan's.
+ */
+const CAPS = [2_000, 20_000];
+const MAX_CAP = 100_000;
 const MAX_SHOWN = 50;
 const PLAN_MS = 20_000;
 
@@ -42,10 +49,17 @@ export async function plan(
     namespace,
     networkPolicies,
   };
-  const removed = removable(networkPolicies, uid);
   const target = { namespace: name, uid };
+  const removed = removable(networkPolicies);
+  const squatter = networkPolicies.find(
+    (policy) => policy.metadata.name === quarantinePolicyName && !isDeny(policy, target),
+  );
+  const alreadyHeld = await isHeld(cluster, target, networkPolicies, signal);
+  const cap = CAPS.find((step) => removed.length <= step / 2) ?? MAX_CAP;
   const changes: Change[] = [
-    changeOf('create', denyAll(target), 'denies all traffic of all pods, both ways'),
+    squatter === undefined
+      ? changeOf('create', denyAll(target), 'denies all traffic of all pods, both ways')
+      : takeover(squatter, denyAll(target)),
     ...freeze(target, { engine, responderGroup }).map((object) =>
       changeOf(
         'create',
@@ -60,8 +74,10 @@ export async function plan(
   const authority: Authority = {
     action,
     targets: [{ kind: 'Namespace', cluster: cluster.name, name, uid }],
-    rule: `deny all traffic both ways, freeze admission, and remove every NetworkPolicy in this namespace that allows traffic, at most ${MAX_POLICIES}`,
-    caps: { policies: MAX_POLICIES },
+    rule:
+      `deny all traffic both ways, freeze admission, remove every NetworkPolicy in this namespace that allows traffic, at most ${cap}, ` +
+      "and replace any policy that bears the quarantine's name; where no policy may be added, turn one into the deny",
+    caps: { policies: cap },
     undo: 'restore',
   };
   const whole = {
@@ -93,11 +109,44 @@ export async function plan(
       ifDenied: [`Nothing changes: pods in ${name} keep their network, and whoever has access keeps it.`],
     },
     snapshot: await storeSnapshot(context, snapshot),
+    ...(alreadyHeld ? { alreadyHeld } : {}),
   };
   const full = await context.evidence.put(JSON.stringify({ ...whole, changes }), 'application/json', {
     essential: true,
   });
   return { ...whole, changes: changes.slice(0, MAX_SHOWN), full };
+}
+
+/** Judged by what no tenant can forge: else a mark in the namespace would cost every quarantine a second approval. */
+async function isHeld(
+  cluster: Cluster,
+  { namespace, uid }: { namespace: string; uid: string },
+  policies: readonly NetworkPolicy[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const name = freezeName(uid);
+  const [policy, binding, kit] = await Promise.all([
+    find(cluster, { ...resources.validatingAdmissionPolicies, name }, signal),
+    find(cluster, { ...resources.validatingAdmissionPolicyBindings, name }, signal),
+    find(cluster, { ...resources.configMaps, namespace: kitNamespace, name: kitName(namespace) }, signal),
+  ]);
+  const marked = (object: KubernetesObject | undefined) => object !== undefined && isMarked(object, uid);
+  // A kit may outlast its hold, when a release met conflicts.
+  return (
+    marked(policy) ||
+    marked(binding) ||
+    (marked(kit) && policies.some((each) => isDeny(each, { namespace, uid })))
+  );
+}
+
+function takeover(squatter: NetworkPolicy, deny: KubernetesObject): Change {
+  const summary =
+    "bears the quarantine's name: replaced by the policy that denies all traffic of all pods; put back at the release";
+  return {
+    ...changeOf('update', squatter, summary),
+    before: meaningDigest(squatter),
+    after: meaningDigest(deny),
+  };
 }
 
 /** One line and two digests: `after` is absent, for nothing stays. */

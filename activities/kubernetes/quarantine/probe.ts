@@ -9,7 +9,7 @@ export type Probed = { outcome: 'denied' | 'passed' | 'unclear'; detail: string 
 const as = { user: probeUser };
 
 /** Whether the freeze of this name is what refuses a request. A refusal by anything else proves nothing. */
-export async function probe(freeze: string, request: () => Promise<unknown>): Promise<Probed> {
+async function probe(freeze: string, request: () => Promise<unknown>): Promise<Probed> {
   try {
     await request();
     return { outcome: 'passed', detail: 'a dry run was accepted' };

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { ActionContext } from '../../../domain/action.ts';
 import type { EvidenceRef } from '../../../domain/evidence.ts';
-import type { Cluster } from '../client.ts';
-import { allowsAnything, type NetworkPolicy } from '../network-policy.ts';
-import { resources, type KubernetesObject } from '../resources.ts';
-import { isMarked, quarantinePolicyName } from './marks.ts';
+import type { NetworkPolicy } from '../network-policy.ts';
+import type { KubernetesObject } from '../resources.ts';
+import { isDeny } from './deny.ts';
+import { quarantinePolicyName } from './marks.ts';
+import { removable } from './policies.ts';
 
 /** The API's objects as they are before any change: the base of an undo. */
 export interface Snapshot {
@@ -39,28 +40,16 @@ export async function loadSnapshot(context: ActionContext, base: EvidenceRef): P
   return shape.parse(JSON.parse(new TextDecoder().decode(await context.evidence.get(base))));
 }
 
-/** Policies that a quarantine removes: all that allow something, but never its own. */
-export function removable(policies: readonly NetworkPolicy[], namespaceUid: string): NetworkPolicy[] {
-  return policies.filter((policy) => !isOwn(policy, namespaceUid) && allowsAnything(policy));
-}
-
-/** What a release puts back. A policy that was on its way out when the snapshot was taken is not. */
-export function toRestore(snapshot: Snapshot): NetworkPolicy[] {
-  const uid = snapshot.namespace.metadata.uid ?? '';
-  return removable(snapshot.networkPolicies, uid).filter(
+/**
+ * What a release puts back: what was removed, and what bore the deny's name and was overwritten. A policy that was on its way out when the snapshot was
+ * taken is not.
+ */
+export function toRestore({ namespace, networkPolicies }: Snapshot): NetworkPolicy[] {
+  const target = { namespace: namespace.metadata.name, uid: namespace.metadata.uid ?? '' };
+  const overwritten = networkPolicies.filter(
+    (policy) => policy.metadata.name === quarantinePolicyName && !isDeny(policy, target),
+  );
+  return [...removable(networkPolicies), ...overwritten].filter(
     ({ metadata }) => metadata.deletionTimestamp === undefined,
   );
-}
-
-/** Our deny-all, even when somebody has put rules into it: it is repaired, not removed. */
-export function isOwn(policy: KubernetesObject, namespaceUid: string): boolean {
-  return policy.metadata.name === quarantinePolicyName && isMarked(policy, namespaceUid);
-}
-
-export async function listPolicies(
-  cluster: Cluster,
-  namespace: string,
-  signal: AbortSignal,
-): Promise<NetworkPolicy[]> {
-  return (await cluster.list<NetworkPolicy>({ ...resources.networkPolicies, namespace }, { signal })).items;
 }

@@ -2,12 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionContext, Claim, Mandate, Undone } from '../../../domain/action.ts';
 import type { Cluster } from '../client.ts';
 import { isKubernetesError } from '../errors.ts';
+import { inParallel } from '../evidence/in-parallel.ts';
 import type { NetworkPolicy } from '../network-policy.ts';
 import { resourceName, resources, type KubernetesObject, type Location } from '../resources.ts';
-import { lateRemovalPrefix } from './apply.ts';
-import { denyAll, freeze } from './freeze.ts';
+import { removedAfterBase } from './custody.ts';
+import { denyAll, isDeny } from './deny.ts';
+import { freeze } from './freeze.ts';
 import {
   freezeName,
+  holdSelector,
   isAsDesired,
   isMarked,
   kitName,
@@ -18,14 +21,19 @@ import {
 } from './marks.ts';
 import { livingOwners } from './owners.ts';
 import { probeConnection } from './probe.ts';
-import { listPolicies, loadSnapshot, toRestore, type Snapshot } from './snapshot.ts';
+import { listPolicies } from './policies.ts';
+import { loadSnapshot, toRestore, type Snapshot } from './snapshot.ts';
 import { findNamespace, mandatedTarget, whoAmI } from './target.ts';
-import { changeOf, find, settled, type Tally } from './write.ts';
+import { changeOf, find, type Tally } from './write.ts';
 
 const LIFTED_WITHIN_MS = 30_000;
 const POLL_MS = 100;
+const AT_ONCE = 16;
+const ROOM_WITHIN_MS = 10_000;
 
 interface Work extends Tally, Pick<Undone, 'conflicts' | 'notRestored'> {
+  /** What the cluster did not take back at first, and why. */
+  refused: Map<NetworkPolicy, string>;
   context: ActionContext;
   cluster: Cluster;
   namespace: string;
@@ -52,6 +60,7 @@ export async function undo(
     already: 0,
     conflicts: [],
     notRestored: [],
+    refused: new Map(),
   };
   const [current, base, engine] = await Promise.all([
     findNamespace(cluster, namespace, context.signal),
@@ -60,12 +69,8 @@ export async function undo(
   ]);
   const there = current?.metadata.uid === uid && current.metadata.deletionTimestamp === undefined;
   if (there) {
-    await settled(toRestore(base).map((policy) => restore(work, policy)));
-    await dismiss(
-      work,
-      { ...resources.networkPolicies, namespace, name: quarantinePolicyName },
-      denyAll({ namespace, uid }),
-    );
+    await restorePolicies(work, base);
+    await restoreRefused(work);
   } else {
     const why =
       current === undefined
@@ -80,9 +85,56 @@ export async function undo(
   await dismiss(work, { ...resources.validatingAdmissionPolicies, name }, policy);
   // While something is left to be settled, the way out by hand stays.
   if (work.conflicts.length === 0) await dismissKit(work);
-  await nameLateRemovals(work, mandate.incident);
+  await nameLateRemovals(work, mandate, base);
   const { changes, already, conflicts, notRestored } = work;
   return { changes, already, conflicts, notRestored, claims: there ? await measure(work, base) : [] };
+}
+
+/** The deny goes last, and what was turned into it becomes in one write what it was: there is no moment in between when a pod is open to more than before. */
+async function restorePolicies(work: Work, base: Snapshot): Promise<void> {
+  const { context, cluster, namespace, uid } = work;
+  const denies = new Set(
+    (await listPolicies(cluster, namespace, context.signal, holdSelector))
+      .filter((policy) => isDeny(policy, work))
+      .map(({ metadata }) => metadata.name),
+  );
+  const wanted = new Map(toRestore(base).map((policy) => [policy.metadata.name, policy]));
+  await inParallel(
+    [...wanted.values()].filter(({ metadata }) => !denies.has(metadata.name)),
+    AT_ONCE,
+    (policy) => restore(work, policy),
+  );
+  const before = new Map(base.networkPolicies.map((policy) => [policy.metadata.name, policy]));
+  // Ours is looked for even when it does not stand as it should.
+  for (const name of new Set([...denies, quarantinePolicyName])) {
+    const policy = wanted.get(name) ?? (denies.has(name) ? before.get(name) : undefined);
+    if (policy !== undefined && !isDeny(policy, work)) {
+      if (denies.has(name)) await restore(work, policy);
+    } else {
+      await dismiss(
+        work,
+        { ...resources.networkPolicies, namespace, name },
+        denyAll({ namespace, uid }, name),
+      );
+    }
+  }
+}
+
+/** A quota may have room for the last policies only once the deny is gone, and has been counted again. */
+async function restoreRefused(work: Work): Promise<void> {
+  const began = performance.now();
+  while (work.refused.size > 0 && performance.now() - began < ROOM_WITHIN_MS) {
+    await work.context.checkpoint('await room');
+    await sleep(POLL_MS, undefined, { signal: work.context.signal });
+    const again = [...work.refused.keys()];
+    work.refused.clear();
+    await inParallel(again, AT_ONCE, (policy) => restore(work, policy));
+  }
+  for (const [{ metadata }, why] of work.refused)
+    work.conflicts.push({
+      object: `networkpolicies/${metadata.name}`,
+      why: `the cluster does not take it back: ${why}`,
+    });
 }
 
 async function restore(work: Work, policy: NetworkPolicy): Promise<void> {
@@ -91,7 +143,7 @@ async function restore(work: Work, policy: NetworkPolicy): Promise<void> {
   const what = `networkpolicies/${name}`;
   const location = { ...resources.networkPolicies, namespace, name };
   const found = await find(cluster, location, context.signal);
-  if (found !== undefined) return judgeFound(work, what, found, policy);
+  if (found !== undefined && !isDeny(found, work)) return judgeFound(work, what, found, policy);
   const object = meaning(policy);
   const { kept, dropped } = await livingOwners(
     cluster,
@@ -111,12 +163,26 @@ async function restore(work: Work, policy: NetworkPolicy): Promise<void> {
   };
   await context.beforeWrite(`restore ${what}`);
   try {
-    const created = await cluster.create({ ...resources.networkPolicies, namespace }, wanted, {
-      signal: context.signal,
-    });
-    work.changes.push(changeOf('create', created, `${what} put back`));
+    if (found === undefined) {
+      const created = await cluster.create({ ...resources.networkPolicies, namespace }, wanted, {
+        signal: context.signal,
+      });
+      work.changes.push(changeOf('create', created, `${what} put back`));
+    } else {
+      const { uid, resourceVersion } = found.metadata;
+      const body = { ...wanted, metadata: { ...wanted.metadata, uid, resourceVersion } };
+      const replaced = await cluster.replace(location, body, { signal: context.signal });
+      work.changes.push({
+        ...changeOf('update', replaced, `${what} is again what it was before it was turned into the deny`),
+        before: meaningDigest(found),
+      });
+    }
     await context.checkpoint(`restored ${what}`);
   } catch (error) {
+    if (isKubernetesError(error, 'forbidden', 'refused')) {
+      work.refused.set(policy, error.message);
+      return;
+    }
     if (!isKubernetesError(error, 'drift')) throw error;
     const other = await find(cluster, location, context.signal);
     if (other === undefined) throw error;
@@ -191,14 +257,17 @@ async function remove(
   await context.checkpoint(`deleted ${what}`);
 }
 
-async function nameLateRemovals(work: Work, incident: string): Promise<void> {
-  const prefix = lateRemovalPrefix(work.uid);
-  for (const { name, ref } of await work.context.evidence.index(incident)) {
-    if (name.startsWith(prefix)) {
-      work.notRestored.push(
-        `networkpolicies/${name.slice(prefix.length)}: it was not in the base snapshot; kept as evidence ${ref.digest}`,
-      );
-    }
+async function nameLateRemovals(
+  work: Work,
+  mandate: Pick<Mandate, 'authority' | 'base'>,
+  base: Snapshot,
+): Promise<void> {
+  const before = new Set(base.networkPolicies.map(({ metadata }) => metadata.name));
+  for (const { name, ref } of await removedAfterBase(work.context, mandate)) {
+    const why = before.has(name)
+      ? 'this form of it came after the base snapshot'
+      : 'it was not in the base snapshot';
+    work.notRestored.push(`networkpolicies/${name}: ${why}; kept as evidence ${ref.digest}`);
   }
 }
 

@@ -2,14 +2,17 @@ import {
   worst,
   type ActionContext,
   type Claim,
+  type Limit,
   type Mandate,
   type Verification,
 } from '../../../domain/action.ts';
 import type { Cluster } from '../client.ts';
-import { isolation, type NetworkPolicy } from '../network-policy.ts';
+import { allowsAnything, isolation, type NetworkPolicy } from '../network-policy.ts';
 import { resources, type KubernetesObject } from '../resources.ts';
-import { denyAll, freeze } from './freeze.ts';
+import { denyAll, isDeny } from './deny.ts';
+import { freeze } from './freeze.ts';
 import { hostNetworked, type Pod } from './limits.ts';
+import { findOtherPolicies } from './other-policies.ts';
 import { freezeName, isAsDesired, quarantinePolicyName } from './marks.ts';
 import {
   probeConnection,
@@ -20,7 +23,7 @@ import {
   probePolicy,
   type Probed,
 } from './probe.ts';
-import { listPolicies, removable } from './snapshot.ts';
+import { listPolicies } from './policies.ts';
 import { findNamespace, mandatedTarget, whoAmI } from './target.ts';
 import { find } from './write.ts';
 
@@ -44,25 +47,29 @@ export async function verify(
     };
   }
   const name = freezeName(uid);
-  const [policies, pods, deployments, policy, binding, engine] = await Promise.all([
+  const [policies, pods, deployments, policy, binding, engine, others] = await Promise.all([
     listPolicies(cluster, namespace, signal),
     cluster.list<Pod>({ ...resources.pods, namespace }, { signal }),
     cluster.list({ ...resources.deployments, namespace }, { signal }),
     find(cluster, { ...resources.validatingAdmissionPolicies, name }, signal),
     find(cluster, { ...resources.validatingAdmissionPolicyBindings, name }, signal),
     whoAmI(cluster, signal),
+    findOtherPolicies(cluster, namespace, signal),
   ]);
   const [wantedPolicy, wantedBinding] = freeze({ namespace, uid }, { engine, responderGroup });
-  const deny = policies.find(({ metadata }) => metadata.name === quarantinePolicyName);
+  const deny =
+    policies.find((policy) => isDeny(policy, { namespace, uid })) ??
+    policies.find(({ metadata }) => metadata.name === quarantinePolicyName);
+  const denyName = deny?.metadata.name ?? quarantinePolicyName;
   const parts: [string, KubernetesObject | undefined, KubernetesObject][] = [
-    [`networkpolicies/${quarantinePolicyName}`, deny, denyAll({ namespace, uid })],
+    [`networkpolicies/${denyName}`, deny, denyAll({ namespace, uid }, denyName)],
     [`validatingadmissionpolicies/${name}`, policy, wantedPolicy],
     [`validatingadmissionpolicybindings/${name}`, binding, wantedBinding],
   ];
-  const allows = removable(policies, uid);
+  const allows = policies.filter(allowsAnything);
   const claims = [
     ...parts.map(([what, actual, wanted]) => inPlace(what, actual, wanted)),
-    ...networkClaims(namespace, pods.items, policies, allows),
+    ...networkClaims(namespace, pods.items, policies, allows, others),
     ...(await admissionClaims(cluster, namespace, name, pods.items, deployments.items, signal)),
   ];
   const standing = parts.filter(
@@ -87,7 +94,9 @@ function networkClaims(
   pods: readonly Pod[],
   policies: readonly NetworkPolicy[],
   allows: readonly NetworkPolicy[],
+  others: readonly Limit[],
 ): Claim[] {
+  const overruling = others.filter(({ count }) => count !== 0);
   const onHost = new Set(hostNetworked(pods));
   const judged = pods.filter((pod) => !onHost.has(pod));
   const effective = judged.map((pod) => ({
@@ -103,6 +112,14 @@ function networkClaims(
       ({ verdict }) => !verdict[direction].isolated || verdict[direction].allows.length > 0,
     );
     const claim = `no new connection ${direction === 'Ingress' ? 'into' : 'out of'} pods of ${namespace}`;
+    if (open.length === 0 && overruling.length > 0) {
+      const what = overruling.map(({ code, count }) => `${code} (${count ?? 'not counted'})`).join(', ');
+      return {
+        claim,
+        verdict: 'unverifiable',
+        detail: `NetworkPolicies allow nothing, but policies of other kinds may overrule them: ${what}${beside}`,
+      };
+    }
     return open.length === 0
       ? {
           claim,

@@ -79,6 +79,8 @@ export async function ensure(
       const { resourceVersion } = actual.metadata;
       const metadata = { ...desired.metadata, ...(resourceVersion === undefined ? {} : { resourceVersion }) };
       const replaced = await cluster.replace(location, { ...desired, metadata }, { signal });
+      // It was on its way out, and is gone now that its finalizers are.
+      if (replaced.metadata.deletionTimestamp !== undefined) continue;
       tally.changes.push({
         ...changeOf('update', replaced, `${what} had been altered, and was put right`),
         before: meaningDigest(actual),

@@ -118,6 +118,22 @@ test('reads every page, and keeps fields that nobody knows', async () => {
   expect((await failureOf(cluster.list(pods, { maxItems: 1 }))).reason).toBe('TooLarge');
 });
 
+test('asks for fewer at once when objects are so large that a page of them is refused', async () => {
+  const large = (name: number) => ({ metadata: { name: `p-${name}` }, text: 'x'.repeat(400) });
+  answer = (request, response, body) => {
+    const query = new URL(request.url ?? '', 'http://server').searchParams;
+    const from = Number(query.get('continue') ?? 0);
+    const to = Math.min(from + Number(query.get('limit')), 12);
+    const items = Array.from({ length: to - from }, (_, index) => large(from + index));
+    says(200, page(items, to === 12 ? '' : String(to)))(request, response, body);
+  };
+  const { items } = await cluster.list(pods, { maxBytes: 3_000 });
+  expect(items.map(({ metadata }) => metadata.name)).toEqual(
+    Array.from({ length: 12 }, (_, index) => `p-${index}`),
+  );
+  expect((await failureOf(cluster.list(pods, { maxBytes: 300 }))).reason).toBe('TooLarge');
+});
+
 test('sends preconditions with a delete', async () => {
   answer = says(200, {});
   await cluster.delete({ ...pods, name: 'a' }, { preconditions: { uid: 'u', resourceVersion: '7' } });

@@ -9,8 +9,8 @@ import {
   type NetworkPolicy,
   type NetworkPolicySpec,
 } from '../../../activities/kubernetes/network-policy.ts';
-import { denyAll } from '../../../activities/kubernetes/quarantine/freeze.ts';
-import { removable } from '../../../activities/kubernetes/quarantine/snapshot.ts';
+import { denyAll } from '../../../activities/kubernetes/quarantine/deny.ts';
+import { removable } from '../../../activities/kubernetes/quarantine/policies.ts';
 import { openConnections } from '../../support/network-oracle.ts';
 import { podsAndNamespaces, policySpec } from '../../support/arbitrary-policies.ts';
 
@@ -144,7 +144,7 @@ test('what is left of any policies beside a deny-all lets nothing in or out, say
     fc.property(worlds, ({ world, specs }) => {
       const policies = specs.map((spec, index) => of(spec, `p-${index}`));
       if (openConnections({ ...world, policies }, 'shop').length > 0) openBefore++;
-      const removed = new Set(removable(policies, 'uid'));
+      const removed = new Set(removable(policies));
       const left = [
         ...policies.filter((policy) => !removed.has(policy)),
         denyAll({ namespace: 'shop', uid: 'uid' }),

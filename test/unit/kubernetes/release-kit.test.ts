@@ -30,6 +30,7 @@ function source(annotations: { [key: string]: string }, overrides: object = {}) 
     namespace: 'shop',
     uid,
     removed: [removed],
+    others: [],
     base: 'sha256:00',
     ...overrides,
   } as Parameters<typeof releaseScript>[0];
