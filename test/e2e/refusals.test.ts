@@ -170,7 +170,7 @@ async function forge(verb: 'apply' | 'undo', { mandate, warrant }: Request): Pro
   const entry = { ...body, hash: entryHash(body) };
   const { client, close } = await whole.client();
   const connection = await NativeConnection.connect({ address: whole.temporal.address });
-  const workflowsPath = fileURLToPath(new URL('../support/forger.ts', import.meta.url));
+  const workflowsPath = fileURLToPath(new URL('../support/forger-workflow.ts', import.meta.url));
   const taskQueue = `forger-${forged}`;
   const worker = await Worker.create({ connection, taskQueue, workflowsPath });
   try {

@@ -356,7 +356,7 @@ export class Whole {
   }
 
   /** A client of this Temporal, as anybody who can reach it has one. */
-  async client(): Promise<{ client: Client; close(): Promise<void> }> {
+  async client(): Promise<{ client: Client; close: () => Promise<void> }> {
     const connection = await Connection.connect({ address: this.temporal.address });
     return { client: new Client({ connection }), close: () => connection.close() };
   }
