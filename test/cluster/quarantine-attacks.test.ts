@@ -54,6 +54,8 @@ async function tenancy(namespace: string): Promise<{ uid: string; tenant: Cluste
   return { uid, tenant: await house.as(`tenant-${namespace}`) };
 }
 
+const nameOf = (line: string) => line.split(':')[0] ?? '';
+
 const forgedMark = (uid: string) => ({
   labels: { 'app.kubernetes.io/managed-by': 'firebreak' },
   annotations: { 'firebreak.dev/hold': uid },
@@ -200,20 +202,9 @@ test.each([
   async (what, spec) => {
     const namespace = `quota-${what.split(' ').length}`;
     const { tenant } = await tenancy(namespace);
-    await house.admin.create(
-      { group: '', version: 'v1', resource: 'resourcequotas', namespace },
-      {
-        metadata: { name: 'few' },
-        spec: { hard: { 'count/networkpolicies.networking.k8s.io': '3' } },
-      },
-    );
-    for (let made = 0; made < 3;) {
-      // The quota is not enforced before it has been counted once.
-      await tenant.create(at(namespace), policy(namespace, `p-${made}`, spec)).then(
-        () => made++,
-        () => undefined,
-      );
-    }
+    for (let index = 0; index < 3; index++)
+      await tenant.create(at(namespace), policy(namespace, `p-${index}`, spec));
+    await limitPolicies(namespace, 3);
     const before = await policies(namespace);
     const plan = await house.quarantine.plan(contextOf(house.evidence), requestFor(namespace));
     const mandate = mandateOf(plan, namespace);
@@ -300,7 +291,7 @@ test('the cap counts what earlier attempts removed, and the next plan covers all
   await contained(namespace, other);
   // Whichever incident releases: what any of them removed is named.
   const undone = await house.quarantine.undo(contextOf(house.evidence), { ...other, incident: 'inc-3' });
-  expect(undone.notRestored.map((line) => line.split(':')[0]).toSorted()).toEqual(
+  expect(undone.notRestored.map(nameOf).toSorted()).toEqual(
     Array.from({ length: 6 }, (_, index) => `networkpolicies/evil-${index}`),
   );
   expect((await policies(namespace)).map(({ metadata }) => metadata.name)).toEqual(['allow']);
@@ -325,7 +316,7 @@ test('a full evidence store blocks neither plan nor containment nor release', as
     await contained(namespace, mandate);
     const undone = await house.quarantine.undo(contextOf(evidence), mandate);
     expect(undone.conflicts).toEqual([]);
-    expect(undone.notRestored.map((line) => line.split(':')[0]).toSorted()).toEqual([
+    expect(undone.notRestored.map(nameOf).toSorted()).toEqual([
       'networkpolicies/firebreak-quarantine',
       'networkpolicies/late',
     ]);

@@ -23,6 +23,10 @@ afterAll(async () => {
   await house.close();
 }, 30_000);
 
+/** Each run takes seconds of a real API server; the many runs are in memory, in the unit tests of the policies. */
+const numRuns = Number(process.env['FIREBREAK_PROPERTY_RUNS'] ?? 8);
+const seed = Number(process.env['FIREBREAK_PROPERTY_SEED'] ?? Date.now() % 2 ** 31);
+
 const worlds = fc.record({
   world: podsAndNamespaces,
   specs: fc.array(policySpec, { minLength: 1, maxLength: 5 }),
@@ -31,6 +35,8 @@ const worlds = fc.record({
 });
 
 test('any policies: nothing is allowed while quarantined, and all is as before afterwards, or a named conflict', async () => {
+  // To run the same worlds again.
+  process.stderr.write(`FIREBREAK_PROPERTY_SEED=${seed}\n`);
   let run = 0;
   let openBefore = 0;
   await fc.assert(
@@ -90,7 +96,7 @@ test('any policies: nothing is allowed while quarantined, and all is as before a
       expect(after).toEqual(before);
       if (taken === undefined) expect(await seenBy()).toEqual(open);
     }),
-    { numRuns: 15, endOnFailure: true },
+    { numRuns, seed, endOnFailure: true },
   );
-  expect(openBefore).toBeGreaterThan(5);
+  expect(openBefore).toBeGreaterThan(numRuns / 4);
 }, 180_000);

@@ -156,6 +156,18 @@ test('pods that a policy does not hold are named: on the host network, or with a
   ]);
 }, 60_000);
 
+const daemonSet = (name: string, spec: object) => ({
+  metadata: { name },
+  spec: {
+    selector: { matchLabels: { name } },
+    template: {
+      metadata: { labels: { name } },
+      spec: { containers: [{ name: 'a', image: 'shop.invalid/a' }], ...spec },
+    },
+  },
+});
+const mount = (path: string) => ({ volumes: [{ name: 'v', hostPath: { path } }] });
+
 test('a namespace that the cluster stands on is named: API service, network and storage plugins, DNS', async () => {
   const namespace = 'plumbing';
   await createNamespace(house.admin, namespace);
@@ -171,18 +183,7 @@ test('a namespace that the cluster stands on is named: API service, network and 
       service: { namespace, name: 'things', port: 443 },
     },
   });
-  const daemonSet = (name: string, spec: object) => ({
-    metadata: { name },
-    spec: {
-      selector: { matchLabels: { name } },
-      template: {
-        metadata: { labels: { name } },
-        spec: { containers: [{ name: 'a', image: 'shop.invalid/a' }], ...spec },
-      },
-    },
-  });
   const at = { ...resources.daemonSets, namespace };
-  const mount = (path: string) => ({ volumes: [{ name: 'v', hostPath: { path } }] });
   await house.admin.create(at, daemonSet('net', { hostNetwork: true, ...mount('/etc/cni/net.d') }));
   await house.admin.create(at, daemonSet('csi', mount('/var/lib/kubelet/plugins/x')));
   await house.admin.create(at, daemonSet('logs', mount('/var/log')));

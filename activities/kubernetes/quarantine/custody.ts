@@ -14,7 +14,7 @@ export interface Custody {
    * Stores policies before they are removed or overwritten, unless the base has them as they are. A full store is no obstacle: then a line with the
    * digest is kept in place of the policy.
    */
-  keep(policies: readonly KubernetesObject[]): Promise<void>;
+  keep: (policies: readonly KubernetesObject[]) => Promise<void>;
   artefacts: EvidenceRef[];
   unavailable: Applied['unavailable'];
 }

@@ -20,7 +20,7 @@ export interface DenyWork extends Tally, DenyTarget {
   context: ActionContext;
   cluster: Cluster;
   /** Stores what the base does not have, before it is overwritten. */
-  keepCopies(policies: readonly KubernetesObject[]): Promise<void>;
+  keepCopies: (policies: readonly KubernetesObject[]) => Promise<void>;
   /** UIDs of the base's policies: turned into the deny first, since their release is known to the kit. */
   inBase: ReadonlySet<string>;
 }

@@ -1,7 +1,6 @@
 import type { Limit } from '../../../domain/action.ts';
 import type { ApiGroup, Cluster } from '../client.ts';
 import { isKubernetesError } from '../errors.ts';
-import type { KubernetesObject } from '../resources.ts';
 
 const calico = {
   resources: ['networkpolicies'],
@@ -88,7 +87,7 @@ async function listServed(
 ): Promise<string[]> {
   for (const version of new Set([preferredVersion, ...versions])) {
     try {
-      const { items } = await cluster.list<KubernetesObject>({ group, version, ...at }, { signal });
+      const { items } = await cluster.list({ group, version, ...at }, { signal });
       return items.map(({ metadata }) => `${at.resource}.${group}/${metadata.name}`);
     } catch (error) {
       if (!isKubernetesError(error, 'gone')) throw error;

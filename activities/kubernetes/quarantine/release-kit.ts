@@ -26,7 +26,6 @@ export function releaseScript({ cluster, namespace, uid, removed, others, base }
   if (!/^[0-9a-f-]{1,64}$/.test(uid)) throw unfit('UID', uid);
   const freeze = freezeName(uid);
   // What was turned into the deny keeps it until all the others are back.
-  const isLast = ({ metadata }: KubernetesObject) => metadata.name === quarantinePolicyName;
   const names = new Set(removed.map(({ metadata }) => metadata.name));
   const commands = [
     ...removed.filter((policy) => !isLast(policy)).map((policy) => restoreCommand('restore', policy)),
@@ -102,6 +101,10 @@ remove validatingadmissionpolicies.admissionregistration.k8s.io '${freeze}'
 remove configmaps '${kitName(namespace)}' -n '${kitNamespace}'
 echo 'released: namespace ${namespace}'
 `;
+}
+
+function isLast({ metadata }: KubernetesObject): boolean {
+  return metadata.name === quarantinePolicyName;
 }
 
 /** The line that releases with kubectl alone. */

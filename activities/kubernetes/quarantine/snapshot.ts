@@ -23,21 +23,50 @@ const named = z.object({
   kind: z.string(),
   metadata: z.object({ name: z.string() }),
 });
+const policies = z.array(z.custom<NetworkPolicy>(isObject));
 const shape = z.object({
   v: z.literal(1),
   cluster: z.string(),
   takenAt: z.string(),
   namespace: z.custom<KubernetesObject>(isObject),
-  networkPolicies: z.array(z.custom<NetworkPolicy>(isObject)),
+  networkPolicies: policies,
+  more: z
+    .array(z.object({ digest: z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]) }))
+    .optional(),
 });
 
+/** Well below what a store takes as one artefact: a tenant may make policies of any number and size. */
+const PART_BYTES = 8 * 1024 * 1024;
+
+/** Stores a snapshot, its policies in several artefacts where they are many or large. */
 export async function storeSnapshot(context: ActionContext, snapshot: Snapshot): Promise<EvidenceRef> {
-  return context.evidence.put(JSON.stringify(snapshot), 'application/json', { essential: true });
+  const put = (text: string) => context.evidence.put(text, 'application/json', { essential: true });
+  const { networkPolicies, ...head } = snapshot;
+  const parts: string[][] = [[]];
+  let size = 0;
+  for (const policy of networkPolicies) {
+    const text = JSON.stringify(policy);
+    size += text.length;
+    if (size > PART_BYTES) {
+      parts.push([]);
+      size = text.length;
+    }
+    parts.at(-1)?.push(text);
+  }
+  const [first, ...rest] = parts.map((texts) => `[${texts.join(',')}]`);
+  const more: EvidenceRef[] = [];
+  for (const part of rest) more.push(await put(part));
+  const whole = { ...head, ...(more.length === 0 ? {} : { more }) };
+  return put(`${JSON.stringify(whole).slice(0, -1)},"networkPolicies":${first ?? '[]'}}`);
 }
 
 /** @throws when the evidence store does not have it, or has other bytes, or they are no snapshot. */
 export async function loadSnapshot(context: ActionContext, base: EvidenceRef): Promise<Snapshot> {
-  return shape.parse(JSON.parse(new TextDecoder().decode(await context.evidence.get(base))));
+  const read = async (ref: Pick<EvidenceRef, 'digest'>): Promise<unknown> =>
+    JSON.parse(new TextDecoder().decode(await context.evidence.get(ref)));
+  const { more, ...snapshot } = shape.parse(await read(base));
+  for (const part of more ?? []) snapshot.networkPolicies.push(...policies.parse(await read(part)));
+  return snapshot;
 }
 
 /**

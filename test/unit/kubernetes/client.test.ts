@@ -118,8 +118,9 @@ test('reads every page, and keeps fields that nobody knows', async () => {
   expect((await failureOf(cluster.list(pods, { maxItems: 1 }))).reason).toBe('TooLarge');
 });
 
+const large = (name: number) => ({ metadata: { name: `p-${name}` }, text: 'x'.repeat(400) });
+
 test('asks for fewer at once when objects are so large that a page of them is refused', async () => {
-  const large = (name: number) => ({ metadata: { name: `p-${name}` }, text: 'x'.repeat(400) });
   answer = (request, response, body) => {
     const query = new URL(request.url ?? '', 'http://server').searchParams;
     const from = Number(query.get('continue') ?? 0);
