@@ -10,6 +10,7 @@ import type { GenericSource } from '../detectors/generic.ts';
 import type { Arrival } from '../detectors/normalise.ts';
 import type { AlertIntake, Intake } from '../intake.ts';
 import { anyJson, parseJson } from '../json.ts';
+import type { OpeningRequest } from '../opening.ts';
 import { Problem } from '../problem.ts';
 import { Recent } from '../recent.ts';
 import type { Route } from '../routes.ts';
@@ -123,11 +124,7 @@ export function addAlertRoutes(app: FastifyInstance, deps: AlertDependencies): v
       ...(cluster === undefined ? {} : { cluster }),
     });
     const detail = { owner, source: alert.source, alert: alert.id, raw: raw.digest, kept };
-    let opening;
-    for (const route of routes) {
-      opening = route.open(alert);
-      if (opening !== undefined) break;
-    }
+    const opening = opened(routes, alert);
     if (opening === undefined) {
       await accessLog.append({
         outcome: 'accepted',
@@ -199,6 +196,26 @@ export function addAlertRoutes(app: FastifyInstance, deps: AlertDependencies): v
       app.log.error({ err: error, incident }, 'FB1405: the custody of an alert cannot be recorded');
     }
   }
+}
+
+/**
+ * What the first route that matches asks for. One whose expressions have no value for this alert, which its sender may bring about, does not keep
+ * it from the routes after it.
+ * @throws Problem of that route when none of them takes the alert
+ */
+function opened(routes: readonly Route[], alert: Alert): OpeningRequest | undefined {
+  let failure: Problem | undefined;
+  for (const route of routes) {
+    try {
+      const opening = route.open(alert);
+      if (opening !== undefined) return opening;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return undefined;
 }
 
 function generic(source: GenericSource, { headers }: FastifyRequest): Reader {

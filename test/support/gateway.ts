@@ -37,7 +37,7 @@ steps:
     hold: { for: 24h, then: escalate }
 `;
 
-const routesText = `
+export const routesText = `
 - name: ignore-noise
   match: alert.rule == 'Noise' && alert.namespace == 'nowhere'
   playbook: FB-001
