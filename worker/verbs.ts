@@ -131,14 +131,11 @@ function intentProblem(
     : 'the ledger has no entry of it';
 }
 
-/** Approvals count in the incident's own run, while it is open, and for a snapshot that a plan took of this very target. */
+/** Approvals count while the incident is open, and for a snapshot that a plan took of this very target. */
 async function placeProblem(
   { incident, authority, base }: Mandate,
   { isSealed, snapshots }: VerbOptions,
 ): Promise<string | undefined> {
-  const { workflowExecution } = Context.current().info;
-  if (workflowExecution?.workflowId !== workflowIdOf(incident))
-    return 'it is not the incident that asks for it';
   if (await isSealed(incident)) return 'the incident is closed, and its approvals with it';
   if ((await snapshots.get(snapshotOf(authority, base).name)) === undefined)
     return 'its base is no snapshot that was taken of this target';
@@ -150,10 +147,15 @@ function snapshotOf({ action, targets }: Authority, { digest: snapshot }: Eviden
   return { name: sha256(text).slice('sha256:'.length), text };
 }
 
-/** An activity's id names the entry that it carries last; what was scheduled without one leaves no trace in the ledger. */
+/**
+ * An activity's id names the entry that it carries last; what was scheduled without one leaves no trace in the ledger. Only an incident's own run
+ * writes its ledger: an entry from elsewhere would fork it, and end the incident with all that it holds.
+ */
 function checkIntent({ entries }: Recorded): void {
-  const { activityId } = Context.current().info;
+  const { activityId, workflowExecution } = Context.current().info;
   const last = entries.at(-1);
+  if (entries.some(({ incident }) => workflowIdOf(incident) !== workflowExecution?.workflowId))
+    throw unauthorised('the activity carries ledger entries of another incident');
   if (last === undefined || activityId.split('/').slice(1).join('/') !== `${last.seq}/${last.hash}`)
     throw unauthorised('the activity does not carry the ledger entry that its id names');
 }

@@ -162,10 +162,31 @@ describe('an activity that somebody scheduled by hand', () => {
 
     const undo = await scheduled(before, 'test.switch.undo');
     expect(await schedule(before.workflowId, undo)).toContain('the incident is closed');
-    expect(await schedule('incident/0000000000000000', undo)).toContain('not the incident that asks');
+    expect(await schedule('incident/0000000000000000', undo)).toContain('entries of another incident');
     expect(world.on.has('replayed')).toBe(true);
     await after.release();
     await after.handle.result();
+  });
+
+  test('cannot write into the ledger of an open incident, which would end it', async () => {
+    const incident = await engine.open({ actions, namespace: 'spoilt' });
+    await incident.decide('ada');
+    await incident.until(({ status }) => status === 'holding');
+    const { entries } = (await scheduled(incident, 'test.switch.apply')).request;
+    const { count } = (await incident.view()).ledger;
+    const [last] = entries.slice(-1);
+    if (last === undefined) throw new Error('no entries');
+    const next = { ...last, seq: count + 1, prev: last.hash };
+    const forged = { ...next, hash: entryHash(next) };
+    expect(
+      await schedule('incident/0000000000000001', {
+        activity: 'ledger.record',
+        activityId: `record/${forged.seq}/${forged.hash}`,
+        request: { entries: [forged] },
+      }),
+    ).toContain('entries of another incident');
+    await incident.release();
+    expect(await incident.handle.result()).toBe('released');
   });
 
   test('changes nothing without its entry in the ledger', async () => {
