@@ -191,6 +191,12 @@ test('a namespace that the cluster stands on is named: API service, network and 
     { ...resources.services, namespace },
     { metadata: { name: 'dns' }, spec: { clusterIP: '10.96.0.10', ports: [{ port: 53, protocol: 'UDP' }] } },
   );
+  await until(async () => {
+    const made = await house.admin.list<KubernetesObject & { status?: { currentNumberScheduled?: number } }>(
+      at,
+    );
+    return made.items.every(({ status }) => (status?.currentNumberScheduled ?? 0) > 0) ? true : undefined;
+  });
   expect((await plan(namespace)).facts[0]?.supports.toSorted()).toEqual([
     'DaemonSet csi is a storage driver (CSI)',
     'DaemonSet net is a network plugin (CNI)',
@@ -198,6 +204,43 @@ test('a namespace that the cluster stands on is named: API service, network and 
     'it serves APIService v1.things.example.com',
   ]);
   await house.admin.delete({ ...registration, name: 'v1.things.example.com' });
+}, 60_000);
+
+test('a tenant cannot protect a namespace: by a DaemonSet whose pods nobody lets in, nor by taking an address', async () => {
+  const namespace = 'pretender';
+  await createNamespace(house.admin, namespace);
+  // As the tenant of a namespace under a pod security standard.
+  await house.admin.patch(
+    { ...resources.namespaces, name: namespace },
+    { metadata: { labels: { 'pod-security.kubernetes.io/enforce': 'baseline' } } },
+  );
+  const at = { ...resources.daemonSets, namespace };
+  await house.admin.create(at, daemonSet('net', { hostNetwork: true, ...mount('/etc/cni/net.d') }));
+  await until(async () => {
+    const made = await house.admin.get<KubernetesObject & { status?: { desiredNumberScheduled?: number } }>({
+      ...at,
+      name: 'net',
+    });
+    return (made.status?.desiredNumberScheduled ?? 0) > 0 ? true : undefined;
+  });
+  const dns = { ports: [{ port: 53, protocol: 'UDP' }] };
+  await house.admin
+    .delete({ ...resources.services, namespace: 'plumbing', name: 'dns' })
+    .catch(() => undefined);
+  await house.admin.create(
+    { ...resources.services, namespace: 'kube-system' },
+    { metadata: { name: 'kube-dns' }, spec: { ...dns, clusterIP: '10.96.0.53' } },
+  );
+  await until(() =>
+    house.admin.create(
+      { ...resources.services, namespace },
+      { metadata: { name: 'dns' }, spec: { ...dns, clusterIP: '10.96.0.10' } },
+    ),
+  );
+  expect((await plan(namespace)).facts[0]?.supports).toEqual([]);
+  expect((await plan('kube-system')).facts[0]?.supports).toContain(
+    "Service kube-dns is the cluster's DNS (10.96.0.53)",
+  );
 }, 60_000);
 
 test('owners that live and finalizers of the base come back; an owner that is gone is named', async () => {

@@ -20,11 +20,12 @@ export interface Service extends KubernetesObject {
 
 interface DaemonSet extends KubernetesObject {
   spec?: { template?: { spec?: { hostNetwork?: boolean; volumes?: { hostPath?: { path?: string } }[] } } };
+  status?: { currentNumberScheduled?: number };
 }
 
 /**
- * Why the cluster or Firebreak stands on a namespace; empty when nothing found does. Judged by what a tenant cannot forge (cluster-scoped objects, host paths, the
- * cluster's DNS address), never by names or labels: else an attacker could protect a namespace by labelling it.
+ * Why the cluster or Firebreak stands on a namespace; empty when nothing found does. Judged by what a tenant cannot forge (cluster-scoped objects, host paths of pods that
+ * were let in, the cluster's DNS address), never by names or labels: else an attacker could protect a namespace by labelling it.
  */
 export async function findSupports(
   cluster: Cluster,
@@ -32,7 +33,7 @@ export async function findSupports(
   engine: string,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const [validating, mutating, apiServices, daemonSets, services, kubernetes] = await Promise.all([
+  const [validating, mutating, apiServices, daemonSets, services, kubernetes, system] = await Promise.all([
     cluster.list<WebhookConfiguration>(resources.validatingWebhooks, { signal }),
     cluster.list<WebhookConfiguration>(resources.mutatingWebhooks, { signal }),
     cluster.list<ApiService>(resources.apiServices, { signal }),
@@ -42,6 +43,7 @@ export async function findSupports(
       { ...resources.services, namespace: 'default' },
       { signal, fieldSelector: 'metadata.name=kubernetes' },
     ),
+    cluster.list<Service>({ ...resources.services, namespace: 'kube-system' }, { signal }),
   ]);
   const found: string[] = [];
   if (engine.startsWith(`system:serviceaccount:${namespace}:`))
@@ -60,17 +62,27 @@ export async function findSupports(
     const role = nodeRole(daemonSet);
     if (role !== undefined) found.push(`DaemonSet ${daemonSet.metadata.name} is a ${role}`);
   }
-  const dns = clusterDns(kubernetes.items[0]?.spec?.clusterIP);
-  for (const { metadata, spec } of services.items) {
-    if (dns !== undefined && spec?.clusterIP === dns && spec.ports?.some(({ port }) => port === 53)) {
-      found.push(`Service ${metadata.name} is the cluster's DNS (${dns})`);
+  // Where kube-system has the DNS, the conventional address may be free for anybody to take.
+  const dns = system.items.some(servesDns) ? undefined : clusterDns(kubernetes.items[0]?.spec?.clusterIP);
+  for (const service of services.items) {
+    const isIt = namespace === 'kube-system' || (dns !== undefined && service.spec?.clusterIP === dns);
+    if (isIt && servesDns(service)) {
+      found.push(`Service ${service.metadata.name} is the cluster's DNS (${service.spec?.clusterIP ?? ''})`);
     }
   }
   return found;
 }
 
-/** A node's plumbing is known by the host paths it must mount. */
-function nodeRole({ spec }: DaemonSet): string | undefined {
+function servesDns({ spec }: Service): boolean {
+  return spec?.ports?.some(({ port }) => port === 53) === true;
+}
+
+/**
+ * A node's plumbing is known by the host paths it must mount. Anybody may write them into a DaemonSet; only pods that exist have passed admission, and whoever
+ * gets such pods past it has the nodes already.
+ */
+function nodeRole({ spec, status }: DaemonSet): string | undefined {
+  if ((status?.currentNumberScheduled ?? 0) === 0) return undefined;
   const { hostNetwork = false, volumes = [] } = spec?.template?.spec ?? {};
   const mounts = (prefix: string) =>
     volumes.some(({ hostPath }) => hostPath?.path?.startsWith(prefix) === true);

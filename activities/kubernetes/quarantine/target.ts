@@ -14,7 +14,11 @@ export async function readNamespace(cluster: Cluster, name: string, signal: Abor
   const namespace = await findNamespace(cluster, name, signal);
   if (namespace === undefined) throw targetGone(name, `does not exist in cluster ${cluster.name}`);
   if (namespace.metadata.deletionTimestamp !== undefined || namespace.status?.phase === 'Terminating') {
-    throw targetGone(name, `in cluster ${cluster.name} is being deleted`);
+    // Its author may have given its pods days to end.
+    throw targetGone(
+      name,
+      `in cluster ${cluster.name} is being deleted: no policy can be added to it any more, and pods with a long grace period go on running; end them, or cut off their nodes`,
+    );
   }
   return namespace;
 }
