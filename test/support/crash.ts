@@ -159,3 +159,16 @@ export async function drive(
   await watch.free(workflowId);
   return handle.result();
 }
+
+/** Resolves once an incident stands at the place that it is stopped at. @throws when it ends without having been there */
+export async function standsAt(
+  watch: Watch,
+  workflowId: string,
+  place: string,
+  driving: Promise<unknown> | undefined,
+): Promise<void> {
+  const over = async (): Promise<never> => {
+    throw new Error(`it ended as ${String(await driving)} and never came to ${place}`);
+  };
+  await Promise.race([watch.arrived(workflowId), over()]);
+}

@@ -34,6 +34,8 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true });
 });
 
+const idOf = (name: string) => incidentWorkflowId(sha256(name));
+
 /**
  * The SDK answers a query of a workflow that it has not cached from all of the history, also from what no workflow task has begun yet. Here the
  * plan ends while no worker is there, and questions wait for the next one.
@@ -42,7 +44,6 @@ test('a query that comes before the news does not make the workflow live it unde
   const settings = await settingsFor(engine, { kind: 'loopback', url });
   const actions = loopbackActions(url);
   const names = Array.from({ length: 6 }, (_, index) => `asked-${index}`);
-  const idOf = (name: string) => incidentWorkflowId(sha256(name));
   for (const name of names) watch.stopAt(idOf(name), 'test.switch.plan:returning#1');
   const first = await EngineProcess.start(settings, watch);
   processes.push(first);
