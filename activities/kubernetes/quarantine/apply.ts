@@ -11,6 +11,7 @@ import { freezeName, kitName, kitNamespace } from './marks.ts';
 import { listPolicies, removable } from './policies.ts';
 import { probePolicy } from './probe.ts';
 import { releaseCommand } from './release-kit.ts';
+import { boundApplied } from './report.ts';
 import { loadSnapshot, toRestore } from './snapshot.ts';
 import { storeKit, type KitWork } from './store-kit.ts';
 import { mandatedTarget, readNamespace, refuseProtected, whoAmI } from './target.ts';
@@ -84,7 +85,7 @@ export async function apply(
   });
   if (notFrozen !== undefined) throw notFrozen;
   const { artefacts, unavailable } = held;
-  return {
+  return boundApplied(context, {
     changes: work.changes,
     already: work.already,
     measures: {
@@ -100,7 +101,7 @@ export async function apply(
     artefacts,
     byHand: releaseCommand(namespace),
     unavailable,
-  };
+  });
 }
 
 /** Milliseconds until a dry run was refused by our policy. */

@@ -22,6 +22,7 @@ import {
 import { livingOwners } from './owners.ts';
 import { probeConnection } from './probe.ts';
 import { listPolicies } from './policies.ts';
+import { boundUndone } from './report.ts';
 import { loadSnapshot, toRestore, type Snapshot } from './snapshot.ts';
 import { findNamespace, mandatedTarget, whoAmI } from './target.ts';
 import { changeOf, find, type Tally } from './write.ts';
@@ -87,7 +88,8 @@ export async function undo(
   if (work.conflicts.length === 0) await dismissKit(work);
   await nameLateRemovals(work, mandate, base);
   const { changes, already, conflicts, notRestored } = work;
-  return { changes, already, conflicts, notRestored, claims: there ? await measure(work, base) : [] };
+  const claims = there ? await measure(work, base) : [];
+  return boundUndone({ changes, already, conflicts, notRestored, claims });
 }
 
 /** The deny goes last, and what was turned into it becomes in one write what it was: there is no moment in between when a pod is open to more than before. */
