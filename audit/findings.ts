@@ -53,6 +53,7 @@ export const findingTitles = {
   FB5609: 'the opening is not signed by the gateway, or is of another incident',
   FB5610: 'the gateway keys are not those that were sealed',
   FB5611: 'a change was made under an authority that was not approved',
+  FB5612: 'a change was made under a gate that the opening or the request for it does not bear out',
   FB5701: 'an artefact is missing',
   FB5702: 'an artefact is not what its digest says',
   FB5703: 'the chain of custody is malformed',

@@ -132,6 +132,9 @@ const tellers: { [kind: string]: Teller } = {
     text: `holds ${word(d['target'])} for ${word(d['step'])}${d['first'] === true ? '' : ', which another incident holds too'}`,
     details: [`base snapshot ${word(d['base'])}`],
   }),
+  'hold.inherited': (d) => ({
+    text: `takes over the hold of ${list(d['from']).map(word).join(', ')}, which ended without letting go`,
+  }),
   'hold.expired': (d) => ({ text: `the hold of ${word(d['step'])} ran out: it stays contained` }),
   'hold.ended': (d) => ({ text: `holds ${word(d['target'])} no more${because(d['why'])}` }),
   'notice.failed': (d) => ({ text: `could not be said (${word(d['what'])}): ${word(d['message'])}` }),

@@ -1,6 +1,6 @@
 import { claimed } from '../claimed.ts';
 import type { Authority, Mandate } from '../../domain/action.ts';
-import type { Opening, Warrant } from '../../domain/decision.ts';
+import type { Gate, Opening, Warrant } from '../../domain/decision.ts';
 import { canonical, digest, type Json } from '../../domain/json.ts';
 import type { PublicKey, Signed } from '../../domain/signature.ts';
 import type { IncidentArguments, Seal } from '../../workflows/contract.ts';
@@ -143,6 +143,7 @@ function checkOne(
       found: mandate.base.digest,
     });
   }
+  checkBornOut(run, at, what, mandate, warrant, opened.gate, findings);
   // Whatever a gate says, one person at least has to agree.
   const count = Math.max(1, opened.gate.approval.count);
   if (opened.approved.size < count || opened.denied.size > 0) {
@@ -156,6 +157,57 @@ function checkOne(
         found: `${opened.approved.size} approvals, ${opened.denied.size} denials`,
       },
     );
+  }
+}
+
+/** A gate asks for what the gateway signed when the incident was opened; a release, besides, for whom the gateway says that he asked. */
+function checkBornOut(
+  run: Run,
+  at: string,
+  what: string,
+  mandate: Mandate,
+  warrant: Warrant,
+  gate: Gate,
+  findings: Findings,
+): void {
+  const input = claimed<IncidentArguments>(run.input);
+  const { approvals, release, requester } = claimed<Partial<Opening>>(input.opening.payload);
+  const undo = gate.purpose === 'release';
+  const wanted = undo
+    ? release
+    : approvals !== undefined && Object.hasOwn(approvals, mandate.step)
+      ? approvals[mandate.step]
+      : undefined;
+  if (canonical(gate.approval) !== canonical(wanted ?? null)) {
+    findings.add('FB5612', run.file, at, `${what} needed other approvals than the incident was opened with`, {
+      expected: claimed<Json | undefined>(wanted) ?? null,
+      found: claimed(gate.approval),
+    });
+  }
+  let asked: string | undefined = requester;
+  if (undo) {
+    const { request } = warrant;
+    if (request === undefined) {
+      findings.add('FB5612', run.file, at, `nothing that the gateway signed asks for ${what}`);
+      return;
+    }
+    checkGatewaySignature(
+      request,
+      'firebreak/command/v1',
+      input.policy.gatewayKeys,
+      run.file,
+      at,
+      'the request',
+      findings,
+    );
+    const { command, incident, person } = request.payload;
+    asked = command === 'release' && incident === gate.incident ? person : undefined;
+  }
+  if (asked !== gate.requester) {
+    findings.add('FB5612', run.file, at, `${what} names another requester than the gateway does`, {
+      expected: asked ?? null,
+      found: gate.requester,
+    });
   }
 }
 

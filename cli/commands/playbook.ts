@@ -78,7 +78,9 @@ function run(): Command {
     'Open an incident by hand. Whoever opens it cannot approve it.',
   )
     .requiredOption('--reason <text>', 'why; it is the title of the incident')
-    .addOption(new Option('--mode <mode>', 'how far it goes').choices(modes).default('approve'))
+    .addOption(
+      new Option('--mode <mode>', 'how far it goes').choices(['simulate', 'approve']).default('approve'),
+    )
     .addOption(new Option('--severity <severity>', 'how bad it is').choices(severities).default('high'))
     .action(async (playbook: string, _: object, self: Command) => {
       const options = self.optsWithGlobals<PlanCommandOptions & { reason: string }>();

@@ -69,6 +69,10 @@ async function flip(dir: string, name: string): Promise<void> {
   await writeText(dir, name, bytes.toString('utf8'));
 }
 
+function inputOf(event: JsonObject | undefined): Json | undefined {
+  return object(event?.['workflowExecutionStartedEventAttributes'])['input'];
+}
+
 /** Payload `data` of an event, decoded, changed and encoded again. */
 function editPayload(payloads: Json | undefined, edit: (value: JsonObject) => void): void {
   const payload = object(((payloads as JsonObject)['payloads'] as Json[])[0]);
@@ -434,6 +438,30 @@ describe('an incompatible workflow change', () => {
     },
     60_000,
   );
+});
+
+test('an opening that asked for more approvals than the change got', async () => {
+  const findings = await found(async (dir) => {
+    const events: JsonObject[] = [];
+    await editHistory(dir, (all) => {
+      events.push(...all);
+    });
+    let opening: JsonObject = {};
+    editPayload(inputOf(events[0]), (input) => {
+      opening = object(object(input['opening'])['payload']);
+    });
+    const approval = { from: ['responders'], count: 2, withinMs: 60_000, otherwise: 'escalate' };
+    const signed = await specimen.engine.state.gatewaySigner.sign({
+      ...opening,
+      type: 'firebreak/opening/v1',
+      approvals: { s1: approval },
+    });
+    await editHistory(dir, (all) => {
+      editPayload(inputOf(all[0]), (input) => Object.assign(input, { opening: signed }));
+    });
+    await resign(dir, own);
+  });
+  expect(findings.join()).toMatch(/FB5612 history-/);
 });
 
 describe('a decision forged with the engine’s own ledger key', () => {
