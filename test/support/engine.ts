@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
-import { NativeConnection, type Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import type { Action } from '../../domain/action.ts';
 import {
   gateDigest,
@@ -70,6 +70,7 @@ export class Engine {
   }
 
   static async start(): Promise<Engine> {
+    Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('WARN') });
     const temporal = await startTemporal();
     const dir = await mkdtemp(join(tmpdir(), 'firebreak-engine-'));
     const state = await openState(dir, {
