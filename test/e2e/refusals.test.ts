@@ -293,14 +293,19 @@ test('what is not an alert, or not from whom it says, is answered with its code 
   }
 }, 60_000);
 
-test.each(['kube-system', 'firebreak', 'payments'])(
+test.each([
+  ['kube-system', 'FB3101'],
+  ['firebreak', 'FB3101'],
+  ['payments', 'FB3102'],
+])(
   '%s is protected, whatever an alert says',
-  async (namespace) => {
-    const incident = await whole.alert(namespace);
-    expect((await whole.closed(incident)).outcome).not.toBe('released');
-    const view = await whole.view(incident);
-    expect(['refused', 'failed']).toContain(view.outcome);
-    expect(await whole.denies(namespace)).toEqual([]);
+  async (namespace, code) => {
+    if (namespace === 'payments') await whole.furnish(namespace);
+    const before = await whole.policies(namespace);
+    const view = await whole.closed(await whole.alert(namespace));
+    expect(view.outcome).toBe('refused');
+    expect(view.steps[0]?.why).toContain(code);
+    expect(await whole.policies(namespace)).toEqual(before);
   },
   60_000,
 );
