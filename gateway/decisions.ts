@@ -24,6 +24,8 @@ export interface DecisionRequest {
   person: string;
   reason?: string;
   via: 'slack' | 'api';
+  /** Which of the person's accounts it came from, where there may be several: a second one's voice is judged, and refused, by itself. */
+  account?: string;
 }
 
 export interface CommandRequest {
@@ -107,7 +109,7 @@ export function createDecisionService(deps: DecisionDependencies): DecisionServi
         // The verdict is part of the id: a redelivery is one decision, and a changed mind is judged, not answered with the first one's result.
         await deps.incidents.decide(
           workflowId,
-          `${gate}/${person}/${verdict}`,
+          [gate, person, verdict, ...(request.account === undefined ? [] : [request.account])].join('/'),
           await deps.signer.sign(decision),
         );
       }),

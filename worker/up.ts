@@ -9,6 +9,7 @@ import { compileGenericSource } from '../gateway/detectors/generic.ts';
 import { createGateway, type Gateway } from '../gateway/http/server.ts';
 import { createDirectory } from '../gateway/people.ts';
 import { compileRoutes } from '../gateway/routes.ts';
+import { boltLogger } from '../gateway/slack/bolt-logger.ts';
 import { createSlackGateway } from '../gateway/slack/index.ts';
 import { openState, type State } from '../stores/index.ts';
 import { bundleWorkflows } from './bundle.ts';
@@ -117,7 +118,10 @@ export async function up(configuration: Configuration, options: UpOptions): Prom
         slack:
           slack === undefined
             ? { client: null }
-            : { client: slackClient(slack), groups: configuration.slack?.groups ?? {} },
+            : {
+                client: slackClient({ ...slack, logger: boltLogger(logger) }),
+                groups: configuration.slack?.groups ?? {},
+              },
         house: {
           directory: { groupsOf: (id) => directory.person(id)?.groups },
           escalation: configuration.approvals.escalation,

@@ -8,7 +8,8 @@ import type { KillSwitch } from '../domain/kill-switch.ts';
 import { LedgerConflict, type LedgerStore } from '../domain/ledger.ts';
 import { warrantProblem, type House } from '../domain/warrant.ts';
 import type { Records } from '../stores/records.ts';
-import { failureTypes, workflowIdOf, type Recorded, type VerbActivities } from '../workflows/contract.ts';
+import { failureTypes } from '../domain/failure-types.ts';
+import { workflowIdOf, type Recorded, type VerbActivities } from '../workflows/contract.ts';
 
 /** Where a verb is: told to tests, which kill the worker there. */
 export interface Boundary {

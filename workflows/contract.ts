@@ -15,7 +15,7 @@ import type { Playbook } from '../language/run/playbook.ts';
 export const incidentWorkflow = 'incident';
 export const holdsWorkflow = 'holds';
 
-/** Update: a signed answer to an open gate. Its id is `<gate>/<person>/<verdict>`, so that a redelivery is one decision. */
+/** Update: a signed answer to an open gate. Its id is `<gate>/<person>/<verdict>` and the account in Slack, so that a redelivery is one decision. */
 export const decideUpdate = 'decide';
 /** Update: a signed request (release, takeover, handback). Its id is the command's nonce. */
 export const commandUpdate = 'command';
@@ -223,5 +223,3 @@ export interface HistorySeal {
   events: number;
   at: string;
 }
-
-export { failureTypes } from '../domain/failure-types.ts';

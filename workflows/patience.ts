@@ -1,7 +1,7 @@
 import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporalio/workflow';
 import type { ActionSignature } from '../domain/action.ts';
 import type { Gate } from '../domain/decision.ts';
-import { failureTypes } from './contract.ts';
+import { failureTypes } from '../domain/failure-types.ts';
 import { isFork, type Patience, type Recorder } from './recorder.ts';
 
 const minute = 60_000;

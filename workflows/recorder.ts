@@ -7,7 +7,8 @@ import {
 } from '@temporalio/workflow';
 import type { JsonObject } from '../domain/json.ts';
 import { entryHash, genesis, type LedgerEntry } from '../domain/ledger.ts';
-import { failureTypes, type FixedActivities, type Recorded } from './contract.ts';
+import { failureTypes } from '../domain/failure-types.ts';
+import type { FixedActivities, Recorded } from './contract.ts';
 
 /** How long an activity may take and how often it is tried. Milliseconds. */
 export interface Patience {

@@ -2,7 +2,8 @@ import type { Undone } from '../domain/action.ts';
 import type { Command, Gate, Warrant } from '../domain/decision.ts';
 import type { Signed } from '../domain/signature.ts';
 import { digest, jsonCopy } from '../domain/json.ts';
-import { expiry, verify } from './interpreter/action.ts';
+import { expiry } from './interpreter/approval.ts';
+import { verify } from './interpreter/ending.ts';
 import { failureOf, patience } from './patience.ts';
 import { Interrupted, type IncidentState, type StepRecord } from './state.ts';
 

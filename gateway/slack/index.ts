@@ -72,8 +72,9 @@ export function createSlackGateway(options: SlackGatewayOptions): GatewayPlugin 
   };
 }
 
-function clientOptions({ apiUrl }: SlackGatewayOptions) {
+function clientOptions({ apiUrl, logger }: SlackGatewayOptions) {
   return {
+    logger: boltLogger(logger),
     ...(apiUrl === undefined ? {} : { slackApiUrl: apiUrl }),
     timeout: callMs,
     retryConfig: { retries: 0 },

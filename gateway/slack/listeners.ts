@@ -44,7 +44,7 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
 
   app.action(slackActions.approve, async ({ ack, body, respond }) => {
     await ack();
-    await clicked('approval', body, respond, readGateButton, async (_click, bound, person) => {
+    await clicked('approval', body, respond, readGateButton, async (click, bound, person) => {
       await decisions.decide({
         incident: bound.i,
         gate: bound.g,
@@ -52,6 +52,7 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
         verdict: 'approve',
         person: person.id,
         via: 'slack',
+        account: accountOf(click),
       });
       return 'Your approval is recorded.';
     });
@@ -87,6 +88,7 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
         person: person.id,
         reason,
         via: 'slack',
+        account: accountOf(form),
       }),
     );
   });
@@ -187,6 +189,12 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
       });
     }
   }
+}
+
+/** One of a person's Slack accounts. */
+function accountOf(by: Click | Submission): string {
+  const { user, team } = whoOf(by);
+  return `${team}:${user}`;
 }
 
 function whoOf({ user, team }: Click | Submission): SlackUser {

@@ -1,23 +1,17 @@
-import type {
-  ActionSignature,
-  Applied,
-  Authority,
-  Mandate,
-  Plan,
-  TargetFacts,
-  Verification,
-} from '../../domain/action.ts';
-import type { Gate, Mode, Warrant } from '../../domain/decision.ts';
-import { effectiveMode, refusals } from '../../domain/guardrails.ts';
+import type { ActionSignature, Applied, Authority, Mandate, Plan } from '../../domain/action.ts';
+import type { Warrant } from '../../domain/decision.ts';
+import { failureTypes } from '../../domain/failure-types.ts';
+import { refusals } from '../../domain/guardrails.ts';
 import { digest, jsonCopy, type JsonObject } from '../../domain/json.ts';
 import { condition as holds, ExpressionError, render } from '../../language/run/expression.ts';
 import type { ActionStep } from '../../language/run/playbook.ts';
-import type { Answer } from '../gates.ts';
-import { failureTypes, type HoldRequest } from '../contract.ts';
+import type { HoldRequest } from '../contract.ts';
+import { failureOf, patience } from '../patience.ts';
 import { Interrupted, scopeOf, type IncidentState, type StepRecord } from '../state.ts';
-import { failureOf, patience, type Failure } from '../patience.ts';
-import type { Event, Progress } from './core.ts';
+import { askFor, modeOf, needsGate, notApproved } from './approval.ts';
 import { brief } from './brief.ts';
+import type { Event, Progress } from './core.ts';
+import { conclude, end, fail, failAfterApply } from './ending.ts';
 
 /** How often one step may ask again because the world asked for more than was authorised. */
 const maxRounds = 3;
@@ -234,160 +228,6 @@ async function contain(
     unavailableCount: applied.unavailable.length,
   });
   return finished(await conclude(state, record, applied.outputs));
-}
-
-/** Measures what was applied, and ends the step with what was found. */
-async function conclude(state: IncidentState, record: StepRecord, outputs: JsonObject): Promise<Event> {
-  const verification = await verify(state, record);
-  const title = record.plan?.description.title ?? record.view.action;
-  if ('type' in verification) return fail(state, record, verification);
-  const { applied, notCovered } = record.view;
-  const lines = [
-    ...(applied?.byHand === undefined ? [] : [`Without Firebreak: ${applied.byHand}`]),
-    ...verification.claims.map(({ claim, verdict, detail }) => `${verdict}: ${claim} (${detail})`),
-    ...notCovered.map(({ text }) => `Not covered: ${text}`),
-  ];
-  const status = record.hold === undefined ? 'done' : 'held';
-  if (verification.verdict === 'failed') {
-    await state.tell(
-      `${record.view.id}/unproven`,
-      `Not proven: ${title}`,
-      lines,
-      'danger',
-      state.policy.escalation,
-      status === 'held',
-    );
-    return end(state, record, 'failed', 'the verification failed', verification.verdict, outputs);
-  }
-  state.tellLater(
-    `${record.view.id}/done`,
-    `${title}: ${verification.verdict}`,
-    lines,
-    'good',
-    status === 'held',
-  );
-  return end(state, record, status, undefined, verification.verdict, outputs);
-}
-
-/** The verdict on a step as the world is now, or why there is none. */
-export async function verify(state: IncidentState, record: StepRecord): Promise<Verification | Failure> {
-  const { signature, mandate } = record;
-  if (signature === undefined || mandate === undefined)
-    return { type: 'NotApplied', message: 'it was never applied' };
-  try {
-    const verification = await state.recorder.run<Verification>(
-      `${signature.name}.verify`,
-      { mandate },
-      patience.verb(signature.timing, 'verify'),
-      { kind: 'step.verifying', data: { step: record.view.id } },
-    );
-    record.view.verification = verification;
-    state.recorder.note('step.verified', { step: record.view.id, ...jsonCopy(verification) });
-    return verification;
-  } catch (error) {
-    return failureOf(error);
-  }
-}
-
-/** A failed apply may have changed something: measure. What does not stand at all is let go of; anything else stays held, and people are called. */
-async function failAfterApply(state: IncidentState, record: StepRecord, failure: Failure): Promise<Event> {
-  const found = await verify(state, record);
-  const absent = 'type' in found ? found.type === failureTypes.targetGone : found.state === 'absent';
-  if (absent && record.hold !== undefined) await state.endHold(record, 'nothing of it stands in the world');
-  return fail(state, record, failure);
-}
-
-async function fail(state: IncidentState, record: StepRecord, failure: Failure): Promise<Event> {
-  const why = `${failure.type}: ${failure.message}`;
-  await state.tell(
-    `${record.view.id}/failed`,
-    `Failed: ${record.view.id} (${record.view.action})`,
-    [
-      why,
-      record.hold === undefined
-        ? 'It left nothing in place.'
-        : 'It may stand in part, and stays held until a person releases it.',
-    ],
-    'danger',
-    state.policy.escalation,
-    record.hold !== undefined,
-  );
-  return end(state, record, 'failed', why);
-}
-
-async function notApproved(
-  state: IncidentState,
-  record: StepRecord,
-  plan: Plan,
-  answer: Exclude<Answer, { answer: 'approved' }>,
-): Promise<Event> {
-  const denied = answer.answer === 'denied';
-  await state.tell(
-    `${answer.gate.id}/${answer.answer}`,
-    denied ? `Denied: ${plan.description.title}` : `Not decided: ${plan.description.title}`,
-    [answer.why, ...plan.description.ifDenied],
-    denied ? 'warning' : 'danger',
-    denied ? [] : state.policy.escalation,
-  );
-  state.unanswered ||= answer.answer === 'expired';
-  return end(state, record, 'denied', answer.why);
-}
-
-function end(
-  state: IncidentState,
-  record: StepRecord,
-  status: Event['status'],
-  why?: string,
-  verdict = '',
-  outputs: JsonObject = {},
-): Event {
-  state.recorder.note('step.ended', { step: record.view.id, status, why: why ?? '', verdict });
-  return { step: record.view.id, status, verdict, outputs, ...(why === undefined ? {} : { why }) };
-}
-
-function modeOf(state: IncidentState, signature: ActionSignature, facts: TargetFacts[]): Mode {
-  return effectiveMode(
-    state.policy.guardrails,
-    state.input.mode,
-    state.input.severity,
-    signature.effect,
-    facts,
-  );
-}
-
-/** Reading needs nobody's leave, unless the playbook asks for it. */
-function needsGate(step: ActionStep, signature: ActionSignature): boolean {
-  return signature.effect !== 'read' || step.approve !== undefined;
-}
-
-function askFor(state: IncidentState, step: ActionStep, plan: Plan, round: number): Promise<Answer> {
-  const approval = step.approve ?? state.policy.approval;
-  const signature = state.input.playbook.actions[step.uses];
-  const gate: Gate = {
-    incident: state.recorder.incident,
-    id: round === 1 ? step.id : `${step.id}#${round}`,
-    purpose: signature?.effect === 'contain' ? 'contain' : 'change',
-    authorities: [plan.authority],
-    ...(signature?.holds === true ? { hold: { forMs: step.hold?.forMs ?? state.policy.holdMs } } : {}),
-    approval,
-    requester: state.input.requester,
-    expiresAt: expiry(approval),
-  };
-  return state.ask(gate, {
-    title: plan.description.title,
-    ifApproved: plan.description.ifApproved,
-    ifDenied: plan.description.ifDenied,
-    changes: plan.changes.map(({ summary }) => summary),
-    changeCount: plan.changeCount,
-    notCovered: plan.notCovered,
-    undo: plan.undo.text,
-  });
-}
-
-/** The last moment at which an answer counts, escalation included. RFC 3339 UTC. */
-export function expiry(approval: Gate['approval']): string {
-  const windows = approval.otherwise === 'escalate' ? 2 : 1;
-  return new Date(Date.now() + approval.withinMs * windows).toISOString();
 }
 
 function holdOf(state: IncidentState, step: string, authority: Authority): HoldRequest {

@@ -57,6 +57,7 @@ const told = async (user: string, already: number): Promise<string> => {
   return house.slack.ephemeral(idOf(user)).at(-1)?.text ?? '';
 };
 const idOf = (user: string): string => house.slack.users[user]?.id ?? '';
+const accountOf = (user: string): string => `${house.slack.users[user]?.teamId}:${idOf(user)}`;
 const heard = (user: string): number => house.slack.ephemeral(idOf(user)).length;
 const refusals = () => house.access.filter(({ outcome }) => outcome === 'refused').map(({ code }) => code);
 
@@ -67,7 +68,7 @@ test('an approval is signed for what the message showed, by the person behind th
   expect(await told('alice', before)).toBe('Your approval is recorded.');
   expect([...house.decisions]).toEqual([
     [
-      'quarantine/alice/approve',
+      `quarantine/alice/approve/${accountOf('alice')}`,
       {
         type: 'firebreak/decision/v1',
         incident,
@@ -82,13 +83,16 @@ test('an approval is signed for what the message showed, by the person behind th
   ]);
 });
 
-test('two accounts of one person are one voice', async () => {
+test('two accounts of one person say two things in one name: the incident refuses the second', async () => {
   const before = [heard('alice'), heard('alice2')];
   await click('alice', 'approve');
   await click('alice2', 'approve');
   await told('alice', before[0] ?? 0);
   await told('alice2', before[1] ?? 0);
-  expect([...house.decisions.keys()]).toEqual(['quarantine/alice/approve']);
+  expect([...house.decisions.keys()]).toEqual(
+    ['alice', 'alice2'].map((user) => `quarantine/alice/approve/${accountOf(user)}`),
+  );
+  expect([...house.decisions.values()].map(({ person }) => person)).toEqual(['alice', 'alice']);
 });
 
 test('a denial asks for a reason, and carries it', async () => {
@@ -101,7 +105,7 @@ test('a denial asks for a reason, and carries it', async () => {
   });
   expect(outcome).toBe('closed');
   expect(await told('bob', before)).toBe('Your denial is recorded.');
-  expect(house.decisions.get('quarantine/bob/deny')).toMatchObject({
+  expect(house.decisions.get(`quarantine/bob/deny/${accountOf('bob')}`)).toMatchObject({
     person: 'bob',
     reason: 'planned test <!here>',
   });

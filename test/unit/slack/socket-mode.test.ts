@@ -33,5 +33,9 @@ test('a denial over Socket Mode carries its reason', async () => {
   await house.slack.waitForView('bob');
   const { outcome } = await house.slack.submitView({ user: 'bob', values: { reason: { text: 'planned' } } });
   expect(outcome).toBe('closed');
-  expect(house.decisions.get('quarantine/bob/deny')).toMatchObject({ reason: 'planned' });
+  expect(
+    house.decisions.get(
+      `quarantine/bob/deny/${house.slack.users['bob']?.teamId}:${house.slack.users['bob']?.id}`,
+    ),
+  ).toMatchObject({ reason: 'planned' });
 });
