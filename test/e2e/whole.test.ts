@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { exportIncident } from '../../audit/export.ts';
 import { verifyBundle } from '../../audit/verify.ts';
 import { resources } from '../../activities/kubernetes/resources.ts';
+import { waitFor } from '../../testbed/process.ts';
 import { responderGroup } from '../support/quarantine-house.ts';
 import { falco, Whole } from '../support/whole.ts';
 
@@ -61,6 +62,52 @@ test('an alert is contained by a word in Slack, verified, released, exported and
   const closed = await whole.release(incident);
   expect(closed.outcome).toBe('released');
   expect(await whole.policies('story')).toEqual(before);
+  await prove(incident);
+}, 120_000);
+
+test('an attacker who adds a policy and a pod every 100 ms while people decide and while it is applied delays nothing', async () => {
+  const before = await whole.furnish('churned');
+  const incident = await whole.alert('churned');
+  const asked = await whole.asked(incident);
+  const over = new AbortController();
+  let made = 0;
+  const attack = (async () => {
+    const meta = () => ({ name: `evil-${made}`, namespace: 'churned' });
+    const spec = { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: [{}], egress: [{}] };
+    const containers = [{ name: 'evil', image: 'evil/miner' }];
+    while (!over.signal.aborted && made < 300) {
+      const policy = { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: meta(), spec };
+      const pod = { apiVersion: 'v1', kind: 'Pod', metadata: meta(), spec: { containers } };
+      const at = { namespace: 'churned' };
+      // Once it is frozen both are refused: that is what is hoped for.
+      await Promise.allSettled([
+        whole.admin.create({ ...resources.networkPolicies, ...at }, policy),
+        whole.admin.create({ ...resources.pods, ...at }, pod),
+      ]);
+      made += 1;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  try {
+    // The question is asked once, and stays the same while the namespace changes under it.
+    await waitFor('the attack', () => Promise.resolve(made >= 5), 10_000);
+    await whole.slack.click({
+      user: 'ada',
+      channel: 'incidents',
+      ts: asked.ts,
+      actionId: 'firebreak.approve',
+    });
+    const view = await whole.held(incident);
+    expect(view.steps[0]?.status).toBe('held');
+    expect(view.gates).toEqual([]);
+  } finally {
+    over.abort();
+    await attack;
+  }
+  expect(await names('churned')).toEqual(['deny', 'firebreak-quarantine']);
+  const closed = await whole.release(incident);
+  expect(closed.steps[0]?.undone?.notRestored.length).toBeGreaterThanOrEqual(5);
+  expect(await whole.policies('churned')).toEqual(before);
   await prove(incident);
 }, 120_000);
 
