@@ -188,8 +188,8 @@ export interface Action<I extends JsonObject = JsonObject> {
     heartbeatMs: number;
     attempts: number;
   };
-  /** Which hold its target has: shared by all actions of that strength on that target. Absent: it holds nothing. */
-  hold?: (authority: Authority) => string;
+  /** Whether its targets are held until a person releases them. Incidents share a hold by action and target. */
+  holds: boolean;
   plan(context: ActionContext, request: { incident: string; step: string; input: I }): Promise<Plan>;
   apply(context: ActionContext, mandate: Mandate<I>): Promise<Applied>;
   verify(context: ActionContext, mandate: Mandate<I>): Promise<Verification>;

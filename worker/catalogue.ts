@@ -26,7 +26,7 @@ function signatureOf(action: Action): ActionSignature {
     name: action.name,
     effect: action.effect,
     timing: action.timing,
-    holds: action.hold !== undefined,
+    holds: action.holds,
     input: jsonCopy(z.toJSONSchema(action.input, { io: 'input' })),
     outputs: action.outputs,
   };

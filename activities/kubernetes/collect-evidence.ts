@@ -43,6 +43,7 @@ export function collectEvidence({ clusters }: { clusters: ClusterRegistry }): Ac
       'Stores pods, their owners, images with digests, events, accounts, bindings, policies, Services, endpoints and the logs of every ' +
       'container, current and previous, each under its SHA-256. What cannot be had, by the deadline or at all, is recorded with the reason.',
     effect: 'read',
+    holds: false,
     input,
     outputs,
     permissions: evidencePermissions(),

@@ -61,7 +61,7 @@ export function quarantineNamespace({ clusters, responderGroup }: KubernetesOpti
       heartbeatMs: 10_000,
       attempts: 5,
     },
-    hold: ({ targets }) => `namespace/${targets[0]?.uid ?? ''}/quarantine`,
+    holds: true,
     plan: (context, request) =>
       typed(() =>
         plan(name, clusters(request.input.cluster), responderGroup, context, request.input.namespace),

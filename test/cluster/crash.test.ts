@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import { resources } from '../../activities/kubernetes/resources.ts';
 import { sha256 } from '../../domain/json.ts';
 import { incidentWorkflowId } from '../../workflows/contract.ts';
@@ -12,6 +11,7 @@ import {
   engineUser,
   openHouse,
   pod,
+  policiesOf,
   policy,
   responderGroup,
   type House,
@@ -53,11 +53,7 @@ async function furnish(namespace: string): Promise<unknown> {
   for (const [name, spec] of Object.entries(specs))
     await house.admin.create(at(namespace), policy(namespace, name, spec, { annotations: { owner: 'web' } }));
   await house.admin.create({ ...resources.pods, namespace }, pod(namespace, 'web-1'));
-  return policiesOf(namespace);
-}
-
-async function policiesOf(namespace: string): Promise<unknown> {
-  return (await house.admin.list(at(namespace))).items.map(meaning);
+  return policiesOf(house.admin, namespace);
 }
 
 const open = (namespace: string) =>
@@ -83,7 +79,7 @@ test('an engine that is killed anywhere in a quarantine or its release changes n
   const before = await furnish('undisturbed');
   const undisturbed = await open('undisturbed');
   expect(await drive(watch, undisturbed)).toBe('released');
-  expect(await policiesOf('undisturbed')).toEqual(before);
+  expect(await policiesOf(house.admin, 'undisturbed')).toEqual(before);
   const changesOfOne = (await changes()).length;
   const places = watch
     .seen(undisturbed.workflowId)
@@ -128,7 +124,7 @@ test('an engine that is killed anywhere in a quarantine or its release changes n
     killed.map(async ({ place, namespace }, index) => ({
       place,
       ended: ended[index],
-      policies: await policiesOf(namespace),
+      policies: await policiesOf(house.admin, namespace),
     })),
   );
   expect(seen).toEqual(

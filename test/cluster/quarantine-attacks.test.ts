@@ -2,7 +2,6 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import type { Cluster } from '../../activities/kubernetes/client.ts';
 import { resources, type KubernetesObject } from '../../activities/kubernetes/resources.ts';
 import { openEvidence } from '../../stores/evidence.ts';
@@ -11,6 +10,7 @@ import {
   createNamespace,
   mandateOf,
   openHouse,
+  policiesOf,
   policy,
   releaseWithKit,
   requestFor,
@@ -36,10 +36,6 @@ function at(namespace: string, name?: string) {
   return { ...resources.networkPolicies, namespace, ...(name === undefined ? {} : { name }) };
 }
 
-async function policies(namespace: string) {
-  return (await house.admin.list(at(namespace))).items.map(meaning);
-}
-
 /** A new namespace, and its tenant: ClusterRole `admin` there, nothing elsewhere. */
 async function tenancy(namespace: string): Promise<{ uid: string; tenant: Cluster }> {
   const uid = await createNamespace(house.admin, namespace);
@@ -62,7 +58,7 @@ const forgedMark = (uid: string) => ({
 });
 
 async function contained(namespace: string, mandate: ReturnType<typeof mandateOf>, names = [ours]) {
-  const left = await policies(namespace);
+  const left = await policiesOf(house.admin, namespace);
   expect(left.map(({ metadata }) => metadata.name)).toEqual(names);
   for (const { spec } of left as (KubernetesObject & { spec: object })[]) expect(spec).toEqual(denyAll);
   expect(await house.quarantine.verify(contextOf(house.evidence), mandate)).toMatchObject({
@@ -82,7 +78,7 @@ test.each([
     const { uid, tenant } = await tenancy(namespace);
     await tenant.create(at(namespace), policy(namespace, ours, allowAll, metadata(uid)));
     await tenant.create(at(namespace), policy(namespace, 'allow', allowAll));
-    const before = await policies(namespace);
+    const before = await policiesOf(house.admin, namespace);
     const plan = await house.quarantine.plan(contextOf(house.evidence), requestFor(namespace));
     expect(plan.alreadyHeld).toBeUndefined();
     expect(plan.changes.find(({ object }) => object.name === ours)).toMatchObject({
@@ -96,17 +92,17 @@ test.each([
     const undone = await house.quarantine.undo(contextOf(house.evidence), mandate);
     expect(undone).toMatchObject({ conflicts: [], notRestored: [] });
     expect(undone.claims.map(({ verdict }) => verdict)).toEqual(['verified', 'verified']);
-    expect(await policies(namespace)).toEqual(before);
+    expect(await policiesOf(house.admin, namespace)).toEqual(before);
     if (how === 'plain') return;
     // Once more, and by hand this time.
     const again = await house.quarantine.plan(contextOf(house.evidence), requestFor(namespace));
     await house.quarantine.apply(contextOf(house.evidence), mandateOf(again, namespace));
     expect(await releaseWithKit(house, namespace)).toContain(`released: namespace ${namespace}`);
-    expect(await policies(namespace)).toEqual(before);
+    expect(await policiesOf(house.admin, namespace)).toEqual(before);
     expect(await house.quarantine.undo(contextOf(house.evidence), mandateOf(again, namespace))).toMatchObject(
       { changes: [], conflicts: [] },
     );
-    expect(await policies(namespace)).toEqual(before);
+    expect(await policiesOf(house.admin, namespace)).toEqual(before);
   },
   60_000,
 );
@@ -129,7 +125,7 @@ test('a policy of our name that came after the snapshot is kept in evidence, and
   expect(undone.notRestored).toEqual([
     expect.stringMatching(/^networkpolicies\/firebreak-quarantine: .* kept as evidence sha256:/),
   ]);
-  expect(await policies(namespace)).toEqual([]);
+  expect(await policiesOf(house.admin, namespace)).toEqual([]);
 }, 60_000);
 
 test('whoever deletes, makes and alters our policy as fast as the API answers stops nothing', async () => {
@@ -186,13 +182,13 @@ test('a quota that has room for all policies only without ours takes them back a
   const { tenant } = await tenancy(namespace);
   for (let index = 0; index < 3; index++)
     await tenant.create(at(namespace), policy(namespace, `p-${index}`, allowAll));
-  const before = await policies(namespace);
+  const before = await policiesOf(house.admin, namespace);
   const plan = await house.quarantine.plan(contextOf(house.evidence), requestFor(namespace));
   const mandate = mandateOf(plan, namespace);
   await house.quarantine.apply(contextOf(house.evidence), mandate);
   await limitPolicies(namespace, 3, await house.as('rita', [responderGroup, 'system:masters']));
   expect(await house.quarantine.undo(contextOf(house.evidence), mandate)).toMatchObject({ conflicts: [] });
-  expect(await policies(namespace)).toEqual(before);
+  expect(await policiesOf(house.admin, namespace)).toEqual(before);
 }, 60_000);
 
 test.each([
@@ -206,7 +202,7 @@ test.each([
     for (let index = 0; index < 3; index++)
       await tenant.create(at(namespace), policy(namespace, `p-${index}`, spec));
     await limitPolicies(namespace, 3);
-    const before = await policies(namespace);
+    const before = await policiesOf(house.admin, namespace);
     const plan = await house.quarantine.plan(contextOf(house.evidence), requestFor(namespace));
     const mandate = mandateOf(plan, namespace);
     await house.quarantine.apply(contextOf(house.evidence), mandate);
@@ -214,16 +210,16 @@ test.each([
       state: 'in-place',
       verdict: 'evaluated',
     });
-    const left = await policies(namespace);
+    const left = await policiesOf(house.admin, namespace);
     expect(left.filter(({ spec: is }) => JSON.stringify(is) === JSON.stringify(denyAll))).toHaveLength(1);
     expect(left.filter(({ spec: is }) => JSON.stringify(is) === JSON.stringify(allowAll))).toEqual([]);
     expect(await house.quarantine.apply(contextOf(house.evidence), mandate)).toMatchObject({ changes: [] });
     expect(await house.quarantine.undo(contextOf(house.evidence), mandate)).toMatchObject({ conflicts: [] });
-    expect(await policies(namespace)).toEqual(before);
+    expect(await policiesOf(house.admin, namespace)).toEqual(before);
     const again = await house.quarantine.plan(contextOf(house.evidence), requestFor(namespace));
     await house.quarantine.apply(contextOf(house.evidence), mandateOf(again, namespace));
     expect(await releaseWithKit(house, namespace)).toContain('released');
-    expect(await policies(namespace)).toEqual(before);
+    expect(await policiesOf(house.admin, namespace)).toEqual(before);
   },
   60_000,
 );
@@ -249,7 +245,7 @@ test('a freeze that cannot be made does not keep the network from being cut', as
     type: 'Drift',
     message: expect.stringContaining(name),
   });
-  expect((await policies(namespace)).map(({ metadata }) => metadata.name)).toEqual([ours]);
+  expect((await policiesOf(house.admin, namespace)).map(({ metadata }) => metadata.name)).toEqual([ours]);
   expect(await house.quarantine.verify(contextOf(house.evidence), mandate)).toMatchObject({
     state: 'partial',
     verdict: 'failed',
@@ -278,7 +274,7 @@ test('the cap counts what earlier attempts removed, and the next plan covers all
     await expect(house.quarantine.apply(contextOf(house.evidence), mandate)).rejects.toMatchObject({
       type: 'BeyondAuthority',
     });
-    expect(await policies(namespace)).toHaveLength(1 + 4);
+    expect(await policiesOf(house.admin, namespace)).toHaveLength(1 + 4);
   }
   await expect(tenant.create(at(namespace), policy(namespace, 'more', allowAll))).rejects.toMatchObject({
     status: 403,
@@ -295,7 +291,7 @@ test('the cap counts what earlier attempts removed, and the next plan covers all
   expect(undone.notRestored.map(nameOf).toSorted()).toEqual(
     Array.from({ length: 6 }, (_, index) => `networkpolicies/evil-${index}`),
   );
-  expect((await policies(namespace)).map(({ metadata }) => metadata.name)).toEqual(['allow']);
+  expect((await policiesOf(house.admin, namespace)).map(({ metadata }) => metadata.name)).toEqual(['allow']);
 }, 60_000);
 
 test('a full evidence store blocks neither plan nor containment nor release', async () => {
@@ -321,7 +317,9 @@ test('a full evidence store blocks neither plan nor containment nor release', as
       'networkpolicies/firebreak-quarantine',
       'networkpolicies/late',
     ]);
-    expect((await policies(namespace)).map(({ metadata }) => metadata.name)).toEqual(['allow']);
+    expect((await policiesOf(house.admin, namespace)).map(({ metadata }) => metadata.name)).toEqual([
+      'allow',
+    ]);
   } finally {
     await rm(dir, { recursive: true });
   }

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import { clusterRegistry, createCluster } from '../../activities/kubernetes/client.ts';
 import { kubernetesActions } from '../../activities/kubernetes/index.ts';
 import { resources } from '../../activities/kubernetes/resources.ts';
@@ -12,6 +11,7 @@ import {
   engineUser,
   mandateOf,
   openHouse,
+  policiesOf,
   policy,
   requestFor,
   responderGroup,
@@ -39,10 +39,6 @@ function at(namespace: string, name?: string) {
   return { ...resources.networkPolicies, namespace, ...(name === undefined ? {} : { name }) };
 }
 
-async function policies(namespace: string) {
-  return (await house.admin.list(at(namespace))).items.map(meaning);
-}
-
 async function planned(
   namespace: string,
   specs: { [name: string]: object } = { allow: allowAll, dns: allowDns },
@@ -51,7 +47,7 @@ async function planned(
   for (const [name, spec] of Object.entries(specs))
     await house.admin.create(at(namespace), policy(namespace, name, spec));
   const plan = await house.quarantine.plan(contextOf(house.evidence), requestFor(namespace));
-  return { plan, mandate: mandateOf(plan, namespace), before: await policies(namespace) };
+  return { plan, mandate: mandateOf(plan, namespace), before: await policiesOf(house.admin, namespace) };
 }
 
 class Killed extends Error {}
@@ -86,7 +82,7 @@ test('killed at every boundary of apply and undo: the same end, and no change tw
   const undone = await killedEverywhere('undo', mandate);
   expect(undone.kills).toBeGreaterThan(2);
   expect(undone.result).toMatchObject({ conflicts: [], notRestored: [] });
-  expect(await policies(namespace)).toEqual(before);
+  expect(await policiesOf(house.admin, namespace)).toEqual(before);
 
   const changes = (await changesBy(house.kubernetes.auditLogFile, engineUser)).slice(earlier);
   const freeze = `firebreak-freeze-${String(mandate.authority.targets[0]?.uid).slice(0, 13)}`;
@@ -125,7 +121,7 @@ test('two workers at once are as one', async () => {
     [1, 2].map(() => house.quarantine.undo(contextOf(house.evidence), mandate)),
   );
   expect(undone.flatMap(({ conflicts }) => conflicts)).toEqual([]);
-  expect(await policies(namespace)).toEqual(before);
+  expect(await policiesOf(house.admin, namespace)).toEqual(before);
 }, 60_000);
 
 test('an attacker who keeps adding and altering policies is contained, and delays nothing', async () => {
@@ -151,7 +147,9 @@ test('an attacker who keeps adding and altering policies is contained, and delay
   await attack;
   expect(added).toBeGreaterThan(0);
   expect(applied.measures['containedMs']).toBeLessThan(15_000);
-  expect((await policies(namespace)).map(({ metadata }) => metadata.name)).toEqual(['firebreak-quarantine']);
+  expect((await policiesOf(house.admin, namespace)).map(({ metadata }) => metadata.name)).toEqual([
+    'firebreak-quarantine',
+  ]);
   expect(await house.quarantine.verify(contextOf(house.evidence), mandate)).toMatchObject({
     state: 'in-place',
   });
@@ -167,7 +165,10 @@ test('an attacker who keeps adding and altering policies is contained, and delay
         .filter((name) => name?.endsWith('/firebreak-quarantine')),
     ]),
   );
-  expect((await policies(namespace)).map(({ metadata }) => metadata.name)).toEqual(['allow', 'dns']);
+  expect((await policiesOf(house.admin, namespace)).map(({ metadata }) => metadata.name)).toEqual([
+    'allow',
+    'dns',
+  ]);
 }, 60_000);
 
 test("a third party's edit is a conflict that is named and kept", async () => {
@@ -186,7 +187,7 @@ test("a third party's edit is a conflict that is named and kept", async () => {
     'networkpolicies/allow',
     'networkpolicies.networking.k8s.io/firebreak-quarantine',
   ]);
-  expect((await policies(namespace)).map(({ metadata }) => metadata.name)).toEqual([
+  expect((await policiesOf(house.admin, namespace)).map(({ metadata }) => metadata.name)).toEqual([
     'allow',
     'dns',
     'firebreak-quarantine',
@@ -202,11 +203,11 @@ test('more than was authorised: everything within the cap is removed, then it as
   await expect(house.quarantine.apply(contextOf(house.evidence), capped)).rejects.toMatchObject({
     type: 'BeyondAuthority',
   });
-  expect(await policies(namespace)).toHaveLength(2);
+  expect(await policiesOf(house.admin, namespace)).toHaveLength(2);
   await expect(house.quarantine.apply(contextOf(house.evidence), capped)).rejects.toMatchObject({
     type: 'BeyondAuthority',
   });
-  expect(await policies(namespace)).toHaveLength(2);
+  expect(await policiesOf(house.admin, namespace)).toHaveLength(2);
   expect(await house.quarantine.undo(contextOf(house.evidence), mandate)).toMatchObject({ conflicts: [] });
 }, 60_000);
 
@@ -222,7 +223,7 @@ test('the release kit restores with kubectl alone, as a responder, and twice doe
   ]);
   const release = () => run('sh', ['-c', script], { env: { ...process.env, KUBECTL: kubectl } });
   expect((await release()).stdout).toContain('released: namespace kit');
-  expect(await policies(namespace)).toEqual(before);
+  expect(await policiesOf(house.admin, namespace)).toEqual(before);
   const undone = await house.quarantine.undo(contextOf(house.evidence), mandate);
   expect(undone).toMatchObject({ changes: [], conflicts: [] });
   expect((await release()).stdout).toContain('kept: networkpolicy allow is there already');

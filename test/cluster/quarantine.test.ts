@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { z } from 'zod';
-import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import { resources, type Location } from '../../activities/kubernetes/resources.ts';
 import type { Cluster } from '../../activities/kubernetes/client.ts';
 import {
@@ -9,6 +8,7 @@ import {
   mandateOf,
   openHouse,
   pod,
+  policiesOf,
   policy,
   requestFor,
   responderGroup,
@@ -22,10 +22,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await house.close();
 }, 30_000);
-
-async function policies(namespace: string) {
-  return (await house.admin.list({ ...resources.networkPolicies, namespace })).items.map(meaning);
-}
 
 const denyAll = { podSelector: {}, policyTypes: ['Ingress', 'Egress'] };
 const allowAll = { podSelector: {}, policyTypes: ['Ingress', 'Egress'], ingress: [{}], egress: [{}] };
@@ -55,7 +51,7 @@ test('contains an allow-all beside a deny-all, freezes for everybody but respond
     },
   };
   await admin.create({ ...resources.deployments, namespace }, deployment);
-  const before = await policies(namespace);
+  const before = await policiesOf(house.admin, namespace);
 
   const plan = await quarantine.plan(contextOf(evidence), requestFor(namespace));
   expect(plan.facts).toMatchObject([{ namespace, supports: [], environment: 'staging' }]);
@@ -79,7 +75,7 @@ test('contains an allow-all beside a deny-all, freezes for everybody but respond
     `create ValidatingAdmissionPolicyBinding ${freeze}`,
     'delete NetworkPolicy allow-all',
   ]);
-  expect((await policies(namespace)).map(({ metadata }) => metadata.name)).toEqual([
+  expect((await policiesOf(house.admin, namespace)).map(({ metadata }) => metadata.name)).toEqual([
     'default-deny',
     'firebreak-quarantine',
   ]);
@@ -101,7 +97,7 @@ test('contains an allow-all beside a deny-all, freezes for everybody but respond
   const undone = await quarantine.undo(contextOf(evidence), mandate);
   expect(undone).toMatchObject({ conflicts: [], notRestored: [] });
   expect(undone.claims.map(({ verdict }) => verdict)).toEqual(['verified', 'verified']);
-  expect(await policies(namespace)).toEqual(before);
+  expect(await policiesOf(house.admin, namespace)).toEqual(before);
   expect(
     (await admin.list(resources.validatingAdmissionPolicies)).items.map(({ metadata }) => metadata.name),
   ).toEqual(['firebreak-probe-dry-run-only']);

@@ -166,9 +166,9 @@ export class Engine {
         ...step,
       })),
       actions: Object.fromEntries(
-        actions.map(({ name, effect, timing, hold }) => [
+        actions.map(({ name, effect, timing, holds }) => [
           name,
-          { name, effect, timing, holds: hold !== undefined, input: {}, outputs: {} },
+          { name, effect, timing, holds, input: {}, outputs: {} },
         ]),
       ),
     };

@@ -86,7 +86,7 @@ export function loopbackActions(url: string): Action[] {
       heartbeatMs: 2_000,
       attempts: 3,
     },
-    hold: (authority) => authority.targets.map(({ uid }) => uid).join(),
+    holds: true,
     async plan(context, { input }) {
       await context.checkpoint('reading');
       const before = canonical({ on: await isOn(input.namespace) });

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { createCluster, clusterRegistry, type Cluster } from '../../activities/kubernetes/client.ts';
 import { isKubernetesError } from '../../activities/kubernetes/errors.ts';
 import { kubernetesActions } from '../../activities/kubernetes/index.ts';
+import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import { rbacManifests } from '../../activities/kubernetes/rbac.ts';
 import { resources, type KubernetesObject, type Location } from '../../activities/kubernetes/resources.ts';
 import type { Action, ActionContext, KubernetesPermission, Mandate, Plan } from '../../domain/action.ts';
@@ -138,6 +139,11 @@ export function pod(
     metadata: { name, namespace, labels },
     spec: { containers: [{ name: 'app', image: 'shop.invalid/app:1' }], ...spec },
   };
+}
+
+/** The NetworkPolicies of a namespace by what they mean: without what the server sets. */
+export async function policiesOf(admin: Cluster, namespace: string) {
+  return (await admin.list({ ...resources.networkPolicies, namespace })).items.map(meaning);
 }
 
 /** A namespace whose default ServiceAccount is there, so that pods can be made in it. */

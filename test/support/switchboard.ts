@@ -42,7 +42,7 @@ export class Switchboard {
         heartbeatMs: 1_500,
         attempts: 3,
       },
-      ...(holds ? { hold: (authority: Authority) => authority.targets.map(({ uid }) => uid).join() } : {}),
+      holds,
       plan: async (context, { input }) => {
         const snapshot = await context.evidence.put(
           canonical({ on: this.on.has(input.namespace) }),

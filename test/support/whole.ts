@@ -9,7 +9,6 @@ import { DefaultLogger, Runtime } from '@temporalio/worker';
 import { pino } from 'pino';
 import { clusterRegistry, createCluster, type Cluster } from '../../activities/kubernetes/client.ts';
 import { kubernetesActions } from '../../activities/kubernetes/index.ts';
-import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import { rbacManifests } from '../../activities/kubernetes/rbac.ts';
 import { resources } from '../../activities/kubernetes/resources.ts';
 import type { IncidentView } from '../../domain/incident.ts';
@@ -29,6 +28,7 @@ import {
   pod,
   policy,
   responderGroup,
+  policiesOf,
 } from './quarantine-house.ts';
 
 const run = promisify(execFile);
@@ -237,7 +237,7 @@ export class Whole {
 
   /** What the policies of a namespace mean, without what the server sets. */
   async policies(namespace: string): Promise<unknown[]> {
-    return (await this.admin.list({ ...resources.networkPolicies, namespace })).items.map(meaning);
+    return policiesOf(this.admin, namespace);
   }
 
   /** What the engine really changed about a namespace's own deny, in order. */
