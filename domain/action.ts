@@ -190,6 +190,8 @@ export interface Action<I extends JsonObject = JsonObject> {
   };
   /** Whether its targets are held until a person releases them. Incidents share a hold by action and target. */
   holds: boolean;
+  /** What the compiler judges the order of steps by: it destroys pods, or it collects the evidence that they hold. */
+  evidence?: 'destroys' | 'collects';
   plan(context: ActionContext, request: { incident: string; step: string; input: I }): Promise<Plan>;
   apply(context: ActionContext, mandate: Mandate<I>): Promise<Applied>;
   verify(context: ActionContext, mandate: Mandate<I>): Promise<Verification>;
@@ -202,6 +204,7 @@ export interface ActionSignature {
   effect: Effect;
   timing: Action['timing'];
   holds: boolean;
+  evidence?: 'destroys' | 'collects';
   /** JSON Schema of the input and of the outputs. */
   input: JsonObject;
   outputs: JsonObject;

@@ -1,11 +1,23 @@
 import type { Approval } from './person.ts';
 import type { Authority } from './action.ts';
 import type { Severity } from './alert.ts';
-import { digest, type Digest } from './json.ts';
+import { digest, type Digest, type Json, type JsonObject } from './json.ts';
 import type { Signed } from './signature.ts';
 
 export const modes = ['simulate', 'approve', 'automatic'] as const;
 export type Mode = (typeof modes)[number];
+
+/** A typed value that a person fills in. */
+export interface FormField {
+  type: 'string' | 'integer' | 'number' | 'boolean';
+  title: string;
+  default?: Json;
+  /** Of a text: its allowed values. */
+  oneOf?: string[];
+  /** Of a number its value, of a text its length. */
+  min?: number;
+  max?: number;
+}
 
 /**
  * What a person is asked to authorise. Its digest is what a decision binds: one use (the gate's id is used once in an incident), expiring.
@@ -14,8 +26,15 @@ export interface Gate {
   incident: string;
   /** Unique in the incident: `quarantine`, `quarantine#2` when asked again, `release`. */
   id: string;
-  purpose: 'contain' | 'change' | 'release';
+  /** `proceed`: only whether to go on; `answer`: to fill in a form, which the requester may do as well. */
+  purpose: 'contain' | 'change' | 'release' | 'proceed' | 'answer';
   authorities: Authority[];
+  /** Whether a later failure undoes the change: approved with it, and carried out without asking again. */
+  undo?: 'on-failure';
+  /** What is asked, when that is no action. */
+  question?: string;
+  /** What is to be filled in. */
+  form?: { [field: string]: FormField };
   /** What a release restores, by digest; absent for others. */
   base?: Digest[];
   hold?: { forMs: number };
@@ -41,16 +60,31 @@ export interface Decision {
   person: string;
   /** Required for a denial; plain text, at most 500 characters. */
   reason?: string;
+  /** The form as filled in; only for a gate that has one, and then with every field. */
+  answers?: JsonObject;
   via: 'slack' | 'api';
   /** RFC 3339 UTC. */
   at: string;
 }
 
+/** What becomes of a playbook that a responder cancels: nothing more begins in any case, and no containment is let go of. */
+export const cancellations = [
+  /** What runs is stopped at its next boundary; what was applied stays. */
+  'stop',
+  /** As `stop`; then reversible changes are undone, newest first, and a release of the containments is asked for. */
+  'undo',
+  /** What runs is finished; all stays applied, and the incident open until a person cancels it with `stop` or `undo`, or releases. */
+  'hold',
+] as const;
+export type Cancellation = (typeof cancellations)[number];
+
 /** One person's request that is not an answer to a gate. */
 export interface Command {
   type: 'firebreak/command/v1';
   incident: string;
-  command: 'release' | 'takeover' | 'handback';
+  command: 'release' | 'takeover' | 'handback' | 'cancel';
+  /** Of a cancel. */
+  then?: Cancellation;
   person: string;
   reason: string;
   via: 'slack' | 'api';
@@ -70,7 +104,7 @@ export interface Opening {
   requester: string;
   /** Where the alert was seen: automatic mode reaches nowhere else. Absent when a person opened it. */
   about?: { cluster: string; namespace: string };
-  /** Who must agree to each step, by id, and to a release: a history cannot ask for less. */
+  /** Who must agree to each step, by its path in the playbook, and to a release: a history cannot ask for less. */
   approvals: { [step: string]: Approval };
   release: Approval;
   at: string;

@@ -36,6 +36,8 @@ export interface IncidentInput<P = unknown> {
   alert: Alert | null;
   playbook: P;
   playbookDigest: Digest;
+  /** The playbook's file and Git commit when the incident opened. Recorded; nothing depends on it. */
+  source?: { file: string; commit?: { id: string; modified: boolean } };
   inputs: JsonObject;
   policy: Policy;
   opening: Signed<Opening>;
@@ -48,7 +50,15 @@ export type IncidentStatus =
 
 /** How a closed incident ended. */
 export type Outcome =
-  'released' | 'completed' | 'denied' | 'expired' | 'refused' | 'failed' | 'simulated' | 'released-outside';
+  | 'released'
+  | 'completed'
+  | 'denied'
+  | 'expired'
+  | 'refused'
+  | 'failed'
+  | 'simulated'
+  | 'released-outside'
+  | 'cancelled';
 
 /**
  * How a step stands. `held`: it contains, until a person releases it; `failed` with `holdUntil`: it may stand in part, and is held as well.
@@ -63,11 +73,19 @@ export type StepStatus =
   | 'failed'
   | 'refused'
   | 'denied'
-  | 'released';
+  | 'released'
+  /** A later failure undid it. */
+  | 'undone'
+  /** Stopped by a responder or by its timeout, before it could end by itself. */
+  | 'cancelled';
 
 export interface StepView {
+  /** Its address: its id, after the loops and children around it, `each[3]/deny`. */
   id: string;
+  /** The action, or for another kind of step that kind: `foreach`. */
   action: string;
+  /** Absent for an action. */
+  kind?: string;
   status: StepStatus;
   why?: string;
   notCovered: Limit[];
@@ -95,12 +113,17 @@ export interface IncidentView {
   status: IncidentStatus;
   outcome?: Outcome;
   playbook: { id: string; name: string; version: number; digest: Digest };
+  source?: IncidentInput['source'];
+  /** What the playbook yielded, once it has ended well. */
+  outputs?: JsonObject;
   requester: string;
   openedAt: string;
   closedAt?: string;
   /** Alerts that joined, the first included. */
   alerts: number;
   steps: StepView[];
+  /** Steps of loops that ended well and are counted only; absent when none are left out. */
+  stepsOmitted?: number;
   /** Questions that are open now. */
   gates: GateView[];
   ledger: { count: number; head: Digest };
