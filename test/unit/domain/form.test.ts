@@ -1,0 +1,70 @@
+import { expect, test } from '@jest/globals';
+import type { FormField } from '../../../domain/decision.ts';
+import { answersProblem, maxAnswerLength, type Form } from '../../../domain/form.ts';
+import type { Json } from '../../../domain/json.ts';
+
+const one = (more: Partial<FormField>): Form => ({ x: { type: 'string', title: 'X', ...more } });
+const faults = (form: Form, ...values: Json[]) =>
+  values.filter((x) => answersProblem(form, { x }) !== undefined);
+
+test('every field is needed, and nothing else is taken', () => {
+  const form: Form = { ...one({}), y: { type: 'boolean', title: 'Y', default: true } };
+  expect(answersProblem(form, { x: 'a', y: false })).toBeUndefined();
+  expect(answersProblem(form, { x: 'a' })).toEqual({ field: 'y', message: 'is missing: give true or false' });
+  expect(answersProblem(form, { x: 'a', y: false, z: 1 })).toEqual({
+    field: 'z',
+    message: 'is not asked: leave it out; asked: x, y',
+  });
+  expect(answersProblem({}, {})).toBeUndefined();
+});
+
+test('a field named like a member of every object is a field like others', () => {
+  const form: Form = {
+    constructor: { type: 'string', title: 'C' },
+    toString: { type: 'string', title: 'S' },
+  };
+  expect(answersProblem(form, {})).toMatchObject({ field: 'constructor' });
+  expect(answersProblem(form, { constructor: 'a', toString: 'b' })).toBeUndefined();
+  expect(answersProblem(one({}), { x: 'a', constructor: 'b' })).toMatchObject({ field: 'constructor' });
+});
+
+test('a text has its length and its Unicode', () => {
+  expect(faults(one({}), 'a', 'a'.repeat(maxAnswerLength), '👍')).toEqual([]);
+  const bad: Json[] = ['', 'a'.repeat(maxAnswerLength + 1), '\ud800', 1, true, null, ['a'], { a: 'a' }];
+  expect(faults(one({}), ...bad)).toEqual(bad);
+  expect(faults(one({ min: 0, max: 3 }), '', 'abc', 'abcd')).toEqual(['abcd']);
+  expect(faults(one({ min: 2 }), 'a', 'ab')).toEqual(['a']);
+});
+
+test('a choice is one of its values, and nothing like them', () => {
+  expect(faults(one({ oneOf: ['eu', 'us'] }), 'eu', 'EU', 'eu ', '', 'toString')).toEqual([
+    'EU',
+    'eu ',
+    '',
+    'toString',
+  ]);
+  expect(answersProblem(one({ oneOf: ['eu', 'us'] }), { x: 'de' })?.message).toBe(
+    'does not fit: give one of "eu", "us"',
+  );
+});
+
+test('a number is finite, in its range, and whole where it must be', () => {
+  const number = one({ type: 'number', min: -1, max: 10 });
+  expect(faults(number, -1, 0.5, 10, -1.01, 10.5, Number.NaN, Infinity, '1', true)).toEqual([
+    -1.01,
+    10.5,
+    Number.NaN,
+    Infinity,
+    '1',
+    true,
+  ]);
+  const whole = one({ type: 'integer' });
+  expect(faults(whole, 0, -3, 1.5, 2 ** 53, '3')).toEqual([1.5, 2 ** 53, '3']);
+  expect(answersProblem(one({ type: 'integer', min: 1, max: 3 }), { x: 4 })?.message).toBe(
+    'does not fit: give a whole number from 1 to 3',
+  );
+});
+
+test('a boolean is true or false, not a word for it', () => {
+  expect(faults(one({ type: 'boolean' }), true, false, 'true', 1, 0, null)).toEqual(['true', 1, 0, null]);
+});
