@@ -27,6 +27,7 @@ function signatureOf(action: Action): ActionSignature {
     effect: action.effect,
     timing: action.timing,
     holds: action.holds,
+    ...(action.evidence === undefined ? {} : { evidence: action.evidence }),
     input: jsonCopy(z.toJSONSchema(action.input, { io: 'input' })),
     outputs: action.outputs,
   };

@@ -13,13 +13,14 @@ import type {
 import { worst } from '../../domain/action.ts';
 import { failureTypes } from '../../domain/failure-types.ts';
 import type { EvidenceRef } from '../../domain/evidence.ts';
-import { canonical, sha256 } from '../../domain/json.ts';
+import { canonical } from '../../domain/json.ts';
 import type { Cluster, ClusterRegistry } from './client.ts';
-import { isKubernetesError, toFailure } from './errors.ts';
+import { isKubernetesError, typed } from './errors.ts';
 import { collectEverything } from './evidence/collect.ts';
 import { isStoreFull, startCollection, storeFull } from './evidence/collection.ts';
 import { checkArtefacts } from './evidence/check.ts';
 import { beating } from './evidence/heartbeat.ts';
+import { keep } from './evidence/keep.ts';
 import { input, maxDeadlineSeconds, notCovered, outputs } from './evidence/contract.ts';
 import type { CollectEvidenceInput } from './evidence/contract.ts';
 import { manifestOf, readManifest, shortened } from './evidence/manifest.ts';
@@ -44,6 +45,7 @@ export function collectEvidence({ clusters }: { clusters: ClusterRegistry }): Ac
       'container, current and previous, each under its SHA-256. What cannot be had, by the deadline or at all, is recorded with the reason.',
     effect: 'read',
     holds: false,
+    evidence: 'collects',
     input,
     outputs,
     permissions: evidencePermissions(),
@@ -262,26 +264,6 @@ async function readTarget(context: ActionContext, cluster: Cluster, namespace: s
   } catch (error) {
     if (!isKubernetesError(error, 'gone')) throw error;
     throw targetGone(`there is no namespace ${namespace} in ${cluster.name}`);
-  }
-}
-
-/** Stores a value as JSON. A full store does not stop the plan: the digest still says what was seen. */
-async function keep(context: ActionContext, value: unknown): Promise<{ ref: EvidenceRef; stored: boolean }> {
-  const text = canonical(value);
-  try {
-    return { ref: await context.evidence.put(text, 'application/json'), stored: true };
-  } catch (error) {
-    if (!isStoreFull(error)) throw error;
-    const ref = { digest: sha256(text), size: Buffer.byteLength(text), mediaType: 'application/json' };
-    return { ref, stored: false };
-  }
-}
-
-async function typed<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw toFailure(error);
   }
 }
 

@@ -99,6 +99,15 @@ export function toFailure(error: unknown): unknown {
   });
 }
 
+/** Runs a verb; every error of the API leaves it as a typed failure, retryable or not. */
+export async function typed<T>(verb: () => Promise<T>): Promise<T> {
+  try {
+    return await verb();
+  } catch (error) {
+    throw toFailure(error);
+  }
+}
+
 /** Cuts text of others to a length that fits a message. */
 export function truncate(text: string, length = MAX_MESSAGE): string {
   return text.length <= length ? text : `${text.slice(0, length - 1).toWellFormed()}…`;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Action } from '../../domain/action.ts';
 import type { ClusterRegistry } from './client.ts';
-import { toFailure } from './errors.ts';
+import { typed } from './errors.ts';
 import { apply } from './quarantine/apply.ts';
 import { alwaysNotCovered } from './quarantine/limits.ts';
 import { quarantinePermissions } from './quarantine/permissions.ts';
@@ -73,13 +73,4 @@ export function quarantineNamespace({ clusters, responderGroup }: KubernetesOpti
     undo: (context, mandate) =>
       typed(() => undo(clusters(mandate.input.cluster), responderGroup, context, mandate)),
   };
-}
-
-/** Every error of the API leaves as a typed failure, retryable or not. */
-async function typed<T>(verb: () => Promise<T>): Promise<T> {
-  try {
-    return await verb();
-  } catch (error) {
-    throw toFailure(error);
-  }
 }

@@ -91,7 +91,10 @@ class Compiler {
       });
     });
     const used = new Set(steps.map(({ uses }) => uses));
-    const actions = [...this.actions].filter(([action]) => used.has(action));
+    const actions = [...this.actions]
+      .filter(([action]) => used.has(action))
+      // Only the order of steps is judged by it, here: a running incident has no use for it.
+      .map(([action, { evidence: _, ...frozen }]) => [action, frozen] as const);
     return {
       schema: 'firebreak/playbook/v1',
       id,
