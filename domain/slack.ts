@@ -6,17 +6,19 @@ export const slackActions = {
   approve: 'firebreak.approve',
   deny: 'firebreak.deny',
   release: 'firebreak.release',
+  fillIn: 'firebreak.fill-in',
+  cancel: 'firebreak.cancel',
 } as const;
 
-/** What an Approve or Deny button binds: incident, gate id and the digest of what the message showed. */
+/** What an Approve, Deny or Fill in button binds: incident, gate id and the digest of what the message showed. */
 export interface GateButton {
   i: string;
   g: string;
   d: Digest;
 }
 
-/** What a Request release button says. */
-export interface ReleaseButton {
+/** What a Request release or Cancel button says. */
+export interface IncidentButton {
   i: string;
 }
 

@@ -3,7 +3,8 @@ import type { Mode, Opening } from '../domain/decision.ts';
 import type { Policy } from '../domain/incident.ts';
 import { digest, type Digest, type JsonObject } from '../domain/json.ts';
 import type { Signer } from '../domain/signature.ts';
-import type { CompiledPlaybook } from '../language/run/playbook.ts';
+import type { Approval } from '../domain/person.ts';
+import { walkSteps, type CompiledPlaybook, type Playbook } from '../language/run/playbook.ts';
 import type { IncidentArguments } from '../workflows/contract.ts';
 import { Problem } from './problem.ts';
 
@@ -49,9 +50,7 @@ export function createPreparation(signer: Signer, policy: Policy, now: () => Dat
       severity,
       requester,
       ...(alert === null ? {} : { about: { cluster: alert.cluster, namespace: alert.namespace } }),
-      approvals: Object.fromEntries(
-        playbook.playbook.steps.map(({ id, approve }) => [id, approve ?? policy.approval] as const),
-      ),
+      approvals: approvalsOf(playbook.playbook, policy.approval),
       release: policy.release,
       at: now().toISOString(),
     });
@@ -65,6 +64,7 @@ export function createPreparation(signer: Signer, policy: Policy, now: () => Dat
       alert,
       playbook: playbook.playbook,
       playbookDigest: playbook.digest,
+      source: sourceOf(playbook),
       inputs,
       policy: channel === undefined ? policy : { ...policy, channel },
       opening,
@@ -80,4 +80,22 @@ export function createPreparation(signer: Signer, policy: Policy, now: () => Dat
     }
     return input;
   };
+}
+
+/** Who must agree to each step that asks somebody, at any depth, by its path in the playbook. */
+function approvalsOf(playbook: Playbook, usual: Approval): { [path: string]: Approval } {
+  const approvals: [string, Approval][] = [];
+  for (const { path, step } of walkSteps(playbook)) {
+    if (step.kind === 'action') approvals.push([path, step.approve ?? usual]);
+    else if (step.kind === 'approve') approvals.push([path, step.approve]);
+    else if (step.kind === 'ask')
+      approvals.push([path, { from: step.from, count: 1, withinMs: step.withinMs, otherwise: 'deny' }]);
+  }
+  return Object.fromEntries(approvals);
+}
+
+/** The file by its folder and name: where on a machine it lay is nobody's business. */
+function sourceOf({ file, commit }: CompiledPlaybook): NonNullable<IncidentArguments['source']> {
+  const parts = file.split(/[\\/]/).filter((part) => part !== '' && part !== '.');
+  return { file: parts.slice(-2).join('/'), ...(commit === undefined ? {} : { commit }) };
 }

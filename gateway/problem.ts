@@ -11,17 +11,20 @@ export class Problem extends FirebreakError {
   readonly retryAfter: number | undefined;
   /** The incident this is about, when there is one. */
   readonly incident: string | undefined;
+  /** The answer this is about, when it is about one: a form shows it there. */
+  readonly answer: string | undefined;
 
   constructor(
     status: number,
     code: string,
     detail: string,
-    more: { retryAfter?: number; incident?: string; cause?: unknown } = {},
+    more: { retryAfter?: number; incident?: string; answer?: string; cause?: unknown } = {},
   ) {
     super(code, detail, {}, more.cause);
     this.status = status;
     this.detail = detail;
     this.retryAfter = more.retryAfter;
     this.incident = more.incident;
+    this.answer = more.answer;
   }
 }

@@ -1,12 +1,10 @@
 import type { GateNotice, GateState } from '../../workflows/contract.ts';
-import { slackActions, slackText, type GateButton } from '../../domain/slack.ts';
 import {
   bullets,
-  buttons,
   header,
   moment,
   paragraph,
-  plain,
+  quote,
   quoted,
   rich,
   say,
@@ -16,7 +14,10 @@ import {
   type Blocks,
 } from './blocks.ts';
 import { oneLine } from '../../domain/safe-text.ts';
+import { slackText } from '../../domain/slack.ts';
 import { standing } from './approval-state.ts';
+import { gateButtons } from './gate-buttons.ts';
+import { references } from './references.ts';
 import { names } from './words.ts';
 
 /** How much is shown. Together they stay well under what Slack takes in one message (it refuses at about 11,000 characters, unwritten). */
@@ -31,29 +32,29 @@ export interface Rendered {
 /** The question as a person reads it: what happens either way and what is not covered come first, who and what for after. */
 export function approvalMessage(notice: GateNotice, state: GateState): Rendered {
   const open = state.state === 'open' || state.state === 'escalated';
+  const { purpose, question } = notice.gate;
+  const asksOnly = purpose === 'proceed' || purpose === 'answer';
   const { title, text, blocks } = standing(notice, state);
   return {
     text: slackText(text, 600),
     blocks: [
       header(title),
+      ...(question === undefined ? [] : [rich(quote(question, 1_500))]),
       ...blocks,
       rich(
-        paragraph(strong('If approved')),
+        paragraph(strong(purpose === 'answer' ? 'If answered' : 'If approved')),
         bullets(notice.ifApproved, shown.impact, 200),
-        paragraph(strong('If not approved')),
+        paragraph(strong(purpose === 'answer' ? 'If not answered' : 'If not approved')),
         bullets(notice.ifDenied, shown.impact, 160),
       ),
-      unfolded(notCovered(notice)),
+      ...(asksOnly ? [] : [unfolded(notCovered(notice))]),
       rich(
-        paragraph(strong(`Changes now: ${notice.changeCount}`)),
-        ...(notice.changes.length > 0
-          ? [bullets(notice.changes, shown.change, 140, notice.changeCount)]
-          : []),
-        paragraph(strong('Undo: '), say(oneLine(notice.undo, 250) || 'none')),
+        ...(asksOnly ? [paragraph(say('The answer itself changes nothing.'))] : changes(notice)),
         ...(open ? [paragraph(strong('Who decides: '), ...deciders(notice))] : []),
       ),
       ...alertFacts(notice),
-      ...(open ? [decisionButtons(notice)] : []),
+      ...references(notice.playbook),
+      ...(open ? [gateButtons(notice)] : []),
       smallPrint(
         oneLine(`Incident ${notice.gate.incident}`, 120),
         oneLine(`Playbook ${notice.playbook.id} v${notice.playbook.version}, ${notice.playbook.name}`, 160),
@@ -61,6 +62,14 @@ export function approvalMessage(notice: GateNotice, state: GateState): Rendered 
       ),
     ],
   };
+}
+
+function changes({ changes: lines, changeCount, undo }: GateNotice) {
+  return [
+    paragraph(strong(`Changes now: ${changeCount}`)),
+    ...(lines.length > 0 ? [bullets(lines, shown.change, 140, changeCount)] : []),
+    paragraph(strong('Undo: '), say(oneLine(undo, 250) || 'none')),
+  ];
 }
 
 /** Never folded and never left out: an approver must know what stays open. */
@@ -86,10 +95,13 @@ function deciders({ gate, deciders: persons, requesterName }: GateNotice) {
   return [
     say(`${count === 1 ? 'one person' : `${count} different persons`} of ${groups || 'the approvers'}: `),
     say(names(persons, shown.deciders, 40) || 'nobody is configured'),
-    say('. Not '),
-    say(oneLine(requesterName, 60) || 'the requester'),
-    say(', who requested it.'),
+    // A form grants nothing: who asked for the playbook may fill it in.
+    ...(gate.purpose === 'answer' ? [say('.')] : notRequester(requesterName)),
   ];
+}
+
+function notRequester(requesterName: string) {
+  return [say('. Not '), say(oneLine(requesterName, 60) || 'the requester'), say(', who requested it.')];
 }
 
 /** What the detector sent, one fact a line and each marked as quoted: nothing in it can look like a line of ours. */
@@ -119,25 +131,4 @@ function alertFacts({ alert, alerts }: GateNotice): Blocks {
       },
     ),
   ];
-}
-
-function decisionButtons({ gate, digest, title }: GateNotice) {
-  const bound: GateButton = { i: gate.incident, g: gate.id, d: digest };
-  const value = JSON.stringify(bound);
-  return buttons(
-    {
-      type: 'button',
-      action_id: slackActions.approve,
-      style: 'primary',
-      text: plain('Approve'),
-      value,
-      confirm: {
-        title: plain('Approve this?'),
-        text: plain(oneLine(`${title}. It starts at once, and is recorded under your name.`, 300)),
-        confirm: plain('Approve'),
-        deny: plain('Go back'),
-      },
-    },
-    { type: 'button', action_id: slackActions.deny, style: 'danger', text: plain('Deny…'), value },
-  );
 }

@@ -1,4 +1,5 @@
 import type { RichTextSection } from '@slack/web-api';
+import type { JsonObject } from '../../domain/json.ts';
 import { oneLine } from '../../domain/safe-text.ts';
 import type { GateNotice, GateState } from '../../workflows/contract.ts';
 import { severityMark } from './words.ts';
@@ -12,8 +13,9 @@ interface Standing {
   blocks: Blocks;
 }
 
-/** Decisions shown; those beyond are counted. */
+/** Decisions shown, and answers of a form; those beyond are counted. */
 const mostVotes = 4;
+const mostAnswers = 10;
 
 /** How the question stands: by when and what then while it is open, who decided and how once it is not. */
 export function standing(notice: GateNotice, { state, decisions }: GateState): Standing {
@@ -30,7 +32,7 @@ export function standing(notice: GateNotice, { state, decisions }: GateState): S
     case 'escalated':
       return as(`⏫ ESCALATED · ${severity}`, ...deadlines(notice, true), ...progress(notice, decisions));
     case 'approved':
-      return as('✅ Approved', paragraph(strong('Approved. '), say('Firebreak is acting on it.')));
+      return as(...agreed(notice));
     case 'denied':
       return as('⛔ Denied', paragraph(strong('Denied: '), say(`${unanswered(notice)}.`)));
     case 'expired':
@@ -53,10 +55,18 @@ export function standing(notice: GateNotice, { state, decisions }: GateState): S
   );
 }
 
+function agreed({ gate }: GateNotice): [string, RichTextSection] {
+  if (gate.purpose === 'answer')
+    return ['✅ Answered', paragraph(strong('Answered. '), say('The playbook goes on.'))];
+  const follows = gate.purpose === 'proceed' ? 'The playbook goes on.' : 'Firebreak is acting on it.';
+  return ['✅ Approved', paragraph(strong('Approved. '), say(follows))];
+}
+
 /** What follows when nobody approves: never a change. */
 function unanswered({ gate }: GateNotice): string {
-  return gate.purpose === 'release'
-    ? 'nothing is released, the hold stays'
+  if (gate.purpose === 'release') return 'nothing is released, the hold stays';
+  return gate.purpose === 'proceed' || gate.purpose === 'answer'
+    ? 'the playbook does not go on from here'
     : 'nothing is changed by this request';
 }
 
@@ -98,15 +108,27 @@ function progress({ gate }: GateNotice, decisions: GateState['decisions']): Rich
 }
 
 function votes(decisions: GateState['decisions']): RichTextSection[] {
-  const shown = decisions.slice(-mostVotes).map(({ name, verdict, at, reason }) => {
-    const said = reason === undefined || reason === '' ? [] : [say(', because '), quoted(reason, 240)];
-    return paragraph(
-      say(verdict === 'approve' ? 'Approved by ' : 'Denied by '),
-      strong(oneLine(name, 60)),
-      say(`, ${utc(at)}`),
-      ...said,
-    );
+  const shown = decisions.slice(-mostVotes).map(({ name, verdict, at, reason, answers }) => {
+    const said = reason === undefined || reason === '' ? [] : [say(', because '), quoted(reason, 200)];
+    const did = verdict === 'deny' ? 'Denied by ' : answers === undefined ? 'Approved by ' : 'Answered by ';
+    return paragraph(say(did), strong(oneLine(name, 60)), say(`, ${utc(at)}`), ...said);
   });
-  const left = decisions.length - shown.length;
+  // A form is filled in once.
+  shown.push(...filledIn(decisions.at(-1)?.answers ?? {}));
+  const left = decisions.length - mostVotes;
   return left > 0 ? [paragraph(say(`${left} earlier decisions are not shown here.`)), ...shown] : shown;
+}
+
+function filledIn(answers: JsonObject): RichTextSection[] {
+  const all = Object.entries(answers);
+  const shown = all
+    .slice(0, mostAnswers)
+    .map(([field, value]) =>
+      paragraph(
+        say(`• ${oneLine(field, 60)}: `),
+        quoted(typeof value === 'string' ? value : JSON.stringify(value), 160),
+      ),
+    );
+  const left = all.length - shown.length;
+  return left > 0 ? [...shown, paragraph(say(`+ ${left} more in the ledger`))] : shown;
 }

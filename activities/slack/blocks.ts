@@ -62,9 +62,18 @@ export function utc(at: string): string {
     .replace(/\.\d+Z$/, ' UTC');
 }
 
+/** A link; its text is shown as it is. */
+export const link = (url: string, text: string): RichTextElement => ({ type: 'link', url, text });
+
 export const paragraph = (...elements: RichTextElement[]): RichTextSection => ({
   type: 'rich_text_section',
   elements,
+});
+
+/** A playbook's words, in which an alert's may stand: set apart, unparsed, on one line. */
+export const quote = (text: string, max: number): RichTextQuote => ({
+  type: 'rich_text_quote',
+  elements: [say(oneLine(text, max))],
 });
 
 export const rich = (...elements: (RichTextSection | RichTextList | RichTextQuote)[]): RichTextBlock => ({

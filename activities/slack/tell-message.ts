@@ -1,6 +1,8 @@
+import type { Button } from '@slack/web-api';
 import type { NoticeActivities } from '../../workflows/contract.ts';
 import { oneLine } from '../../domain/safe-text.ts';
-import { slackActions, slackText, type ReleaseButton } from '../../domain/slack.ts';
+import { slackActions, slackText, type IncidentButton } from '../../domain/slack.ts';
+import { cancelButton } from './gate-buttons.ts';
 import type { Rendered } from './approval-message.ts';
 import { bullets, buttons, paragraph, plain, rich, say, smallPrint, strong, type Blocks } from './blocks.ts';
 import { names } from './words.ts';
@@ -10,7 +12,7 @@ export type SlackGroups = { readonly [group: string]: string | readonly string[]
 
 type Told = Pick<
   Parameters<NoticeActivities['slack.tell']>[0],
-  'incident' | 'title' | 'lines' | 'level' | 'mention' | 'offerRelease'
+  'incident' | 'title' | 'lines' | 'level' | 'mention' | 'offerRelease' | 'offerCancel'
 >;
 
 const marks = { info: 'ℹ️', good: '✅', warning: '⚠️', danger: '🚨' } as const;
@@ -39,19 +41,23 @@ export function tellMessage(told: Told, groups: SlackGroups): Rendered {
   if (uncalled.length > 0) {
     blocks.push(smallPrint(`Not called, no Slack group is configured for: ${names(uncalled, 10, 60)}`));
   }
-  if (told.offerRelease) blocks.push(releaseButton(told.incident));
+  const offers = [
+    ...(told.offerRelease ? [releaseButton(told.incident)] : []),
+    ...(told.offerCancel === true ? [cancelButton(told.incident)] : []),
+  ];
+  if (offers.length > 0) blocks.push(buttons(...offers));
   blocks.push(smallPrint(oneLine(`Incident ${told.incident}`, 120)));
   return { blocks, text: slackText(`${marks[told.level]} ${told.title} · ${told.incident}`, 600) };
 }
 
-function releaseButton(incident: string): Blocks[number] {
-  const bound: ReleaseButton = { i: incident };
-  return buttons({
+function releaseButton(incident: string): Button {
+  const bound: IncidentButton = { i: incident };
+  return {
     type: 'button',
     action_id: slackActions.release,
     text: plain('Request release…'),
     value: JSON.stringify(bound),
-  });
+  };
 }
 
 /** @throws TypeError for an id that is not Slack's: it would be markup. */

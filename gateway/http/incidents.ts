@@ -131,7 +131,7 @@ function addActing(instance: FastifyInstance, deps: IncidentDependencies): void 
       const { incident, status } = await deps.intake.open({
         key: incidentKey(playbook.playbook.id, inputs, mode),
         title: shorten(`${playbook.playbook.name}: ${reason}`, 300),
-        severity,
+        severity: severity ?? playbook.playbook.severity ?? 'high',
         mode,
         alert: null,
         playbook,
@@ -156,7 +156,7 @@ function addActing(instance: FastifyInstance, deps: IncidentDependencies): void 
     schema: {
       ...secured(
         'Answer a question',
-        'Approve or deny an open gate, by the digest that was shown.',
+        'Approve or deny an open gate, or fill in its form, by the digest that was shown.',
         'decide',
       ),
       params: schemas.incidentParams,
@@ -164,10 +164,13 @@ function addActing(instance: FastifyInstance, deps: IncidentDependencies): void 
       response: { 200: schemas.takenResponse, ...failures },
     },
     handler: async (request) => {
-      const { gate, digest, verdict, reason } = request.body;
+      const { gate, digest, verdict, reason, answers } = request.body;
       const person = identityOf(request).owner;
       const incident = request.params.id;
-      const more = reason === undefined ? {} : { reason };
+      const more = {
+        ...(reason === undefined ? {} : { reason }),
+        ...(answers === undefined ? {} : { answers }),
+      };
       await taken(deps.decisions.decide({ incident, gate, digest, verdict, person, via: 'api', ...more }));
       return { status: 'taken' as const, incident };
     },
@@ -178,16 +181,21 @@ function addActing(instance: FastifyInstance, deps: IncidentDependencies): void 
     url: '/:id/commands',
     config: { scope: 'decide', access: 'command' },
     schema: {
-      ...secured('Command an incident', 'Ask for its release, take it over, or hand it back.', 'decide'),
+      ...secured(
+        'Command an incident',
+        'Ask for its release, take it over, hand it back, or cancel its playbook.',
+        'decide',
+      ),
       params: schemas.incidentParams,
       body: schemas.commandBody,
       response: { 200: schemas.takenResponse, ...failures },
     },
     handler: async (request) => {
       const { command, reason, nonce } = request.body;
+      const { then } = request.body.command === 'cancel' ? request.body : {};
       const person = identityOf(request).owner;
       const incident = request.params.id;
-      const more = nonce === undefined ? {} : { nonce };
+      const more = { ...(nonce === undefined ? {} : { nonce }), ...(then === undefined ? {} : { then }) };
       await taken(deps.decisions.command({ incident, command, reason, person, via: 'api', ...more }));
       return { status: 'taken' as const, incident };
     },

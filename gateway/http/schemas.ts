@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { severities } from '../../domain/alert.ts';
-import { modes } from '../../domain/decision.ts';
+import { cancellations, modes } from '../../domain/decision.ts';
 import type { TokenScope } from '../dependencies.ts';
 
 const incidentId = z
@@ -119,7 +119,10 @@ export const openBody = z
     inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
     /** Not `automatic`: a person alone would then ask and decide. Only a route opens in it. */
     mode: z.enum(['simulate', 'approve']).default('approve'),
-    severity: z.enum(severities).default('high'),
+    severity: z
+      .enum(severities)
+      .optional()
+      .meta({ description: 'Without it the playbook’s own; `high` where that has none' }),
     reason: reason.min(1),
   })
   .meta({
@@ -135,24 +138,54 @@ export const openBody = z
 
 export const decisionBody = z
   .strictObject({
-    gate: z.string().min(1).max(200),
+    gate: z.string().min(1).max(700),
     digest: digestText,
     verdict: z.enum(['approve', 'deny']),
     reason: reason.optional(),
+    answers: z
+      .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
+      .optional()
+      .meta({ description: 'Every field of `gates[].gate.form`; only to approve a question that has one' }),
   })
-  .meta({ examples: [{ gate: 'quarantine', digest: `sha256:${'0'.repeat(64)}`, verdict: 'approve' }] });
+  .meta({
+    examples: [
+      { gate: 'quarantine', digest: `sha256:${'0'.repeat(64)}`, verdict: 'approve' },
+      {
+        gate: 'ticket',
+        digest: `sha256:${'0'.repeat(64)}`,
+        verdict: 'approve',
+        answers: { ticket: 'INC-4711', customers: 3 },
+      },
+    ],
+  });
+
+const request = {
+  reason: reason.min(1),
+  nonce: z
+    .string()
+    .regex(/^[\w-]{8,64}$/, 'must be 8 to 64 letters, digits, "_" or "-"')
+    .optional()
+    .meta({ description: 'Sent twice, it is one command' }),
+};
 
 export const commandBody = z
-  .strictObject({
-    command: z.enum(['release', 'takeover', 'handback']),
-    reason: reason.min(1),
-    nonce: z
-      .string()
-      .regex(/^[\w-]{8,64}$/, 'must be 8 to 64 letters, digits, "_" or "-"')
-      .optional()
-      .meta({ description: 'Sent twice, it is one command' }),
-  })
-  .meta({ examples: [{ command: 'release', reason: 'Image rebuilt and verified' }] });
+  .discriminatedUnion('command', [
+    z.strictObject({ command: z.enum(['release', 'takeover', 'handback']), ...request }),
+    z.strictObject({
+      command: z.literal('cancel'),
+      then: z.enum(cancellations, { error: `must be one of ${cancellations.join(', ')}` }).meta({
+        description:
+          '`stop`: what runs is stopped, what was applied stays. `undo`: then reversible changes are undone and a release of the containments is asked for. `hold`: what runs is finished, and the incident stays open',
+      }),
+      ...request,
+    }),
+  ])
+  .meta({
+    examples: [
+      { command: 'release', reason: 'Image rebuilt and verified' },
+      { command: 'cancel', then: 'stop', reason: 'False alarm' },
+    ],
+  });
 
 export const takenResponse = z.object({ status: z.literal('taken'), incident: z.string() });
 

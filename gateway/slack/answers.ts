@@ -3,7 +3,7 @@ import { oneLine } from '../../domain/safe-text.ts';
 import { slackText } from '../../domain/slack.ts';
 import { Problem } from '../problem.ts';
 
-export type Wish = 'approval' | 'denial' | 'release request';
+export type Wish = 'approval' | 'denial' | 'release request' | 'answer' | 'cancellation';
 
 /** Why a wish has no effect, in words for the person who had it. */
 export function refusal(wish: Wish, error: unknown): string {

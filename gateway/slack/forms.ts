@@ -1,59 +1,71 @@
 import type { ModalView } from '@slack/web-api';
-import { oneLine } from '../../domain/safe-text.ts';
-import type { DenyForm, ReleaseForm } from './payloads.ts';
+import type { Cancellation } from '../../domain/decision.ts';
+import type { GateForm, IncidentForm } from './payloads.ts';
+import { modal, plain, reasonInput, said } from './view.ts';
 
-export const forms = { deny: 'firebreak.deny-form', release: 'firebreak.release-form' } as const;
-
-/** Where a form's reason, and an error about it, is: block and element. */
-export const reasonBlock = 'reason';
-const mostReason = 500;
+export const forms = {
+  deny: 'firebreak.deny-form',
+  release: 'firebreak.release-form',
+  fillIn: 'firebreak.fill-in-form',
+  cancel: 'firebreak.cancel-form',
+} as const;
 
 /** Asks why somebody denies. */
-export function denyView(bound: DenyForm): ModalView {
-  return view(forms.deny, bound, {
-    title: 'Deny this request',
-    submit: 'Deny',
-    label: 'Why? The others and the report will show it.',
-    about: `Incident ${bound.i}, gate ${bound.g}. A denial ends this request: it changes nothing.`,
-  });
+export function denyView(bound: GateForm): ModalView {
+  return modal(forms.deny, bound, { title: 'Deny this request', submit: 'Deny' }, [
+    said(`Incident ${bound.i}, gate ${bound.g}. A denial ends this request: it changes nothing.`, 400),
+    reasonInput('Why? The others and the report will show it.'),
+  ]);
 }
 
 /** Asks why somebody wants the incident's containment released. */
-export function releaseView(bound: ReleaseForm): ModalView {
-  return view(forms.release, bound, {
-    title: 'Request release',
-    submit: 'Request',
-    label: 'Why is it safe to let go?',
-    about: `Incident ${bound.i}. Nothing is released yet: others are asked to approve it.`,
-  });
+export function releaseView(bound: IncidentForm): ModalView {
+  return modal(forms.release, bound, { title: 'Request release', submit: 'Request' }, [
+    said(`Incident ${bound.i}. Nothing is released yet: others are asked to approve it.`, 400),
+    reasonInput('Why is it safe to let go?'),
+  ]);
 }
 
-function view(
-  callback: string,
-  bound: DenyForm | ReleaseForm,
-  words: { title: string; submit: string; label: string; about: string },
-): ModalView {
-  return {
-    type: 'modal',
-    callback_id: callback,
-    private_metadata: JSON.stringify(bound),
-    title: { type: 'plain_text', text: words.title },
-    submit: { type: 'plain_text', text: words.submit },
-    close: { type: 'plain_text', text: 'Go back' },
-    blocks: [
-      { type: 'section', text: { type: 'plain_text', text: oneLine(words.about, 400), emoji: false } },
-      {
-        type: 'input',
-        block_id: reasonBlock,
-        label: { type: 'plain_text', text: words.label },
-        element: {
-          type: 'plain_text_input',
-          action_id: 'text',
-          multiline: true,
-          min_length: 1,
-          max_length: mostReason,
-        },
+/** Where a cancellation is chosen: block and element. */
+export const thenBlock = 'then';
+
+/** Slack shows at most 75 characters of each. */
+const choices: readonly { then: Cancellation; name: string; means: string }[] = [
+  {
+    then: 'stop',
+    name: 'Stop',
+    means: 'What runs stops at its next boundary. What was applied stays.',
+  },
+  {
+    then: 'undo',
+    name: 'Stop and undo',
+    means: 'Then changes are undone, and a release of containments is asked for.',
+  },
+  {
+    then: 'hold',
+    name: 'Finish what runs, and hold',
+    means: 'Nothing more begins. All stays applied, and the incident open.',
+  },
+];
+
+/** Asks what becomes of a playbook that is cancelled. None is chosen beforehand. */
+export function cancelView(bound: IncidentForm): ModalView {
+  return modal(forms.cancel, bound, { title: 'Cancel the playbook', submit: 'Cancel the playbook' }, [
+    said(`Incident ${bound.i}. Nothing more begins, and no containment is let go of by this.`, 400),
+    {
+      type: 'input',
+      block_id: thenBlock,
+      label: plain('What becomes of it?', 200),
+      element: {
+        type: 'radio_buttons',
+        action_id: 'choice',
+        options: choices.map(({ then, name, means }) => ({
+          text: plain(name, 75),
+          description: plain(means, 75),
+          value: then,
+        })),
       },
-    ],
-  };
+    },
+    reasonInput('Why? The others and the report will show it.'),
+  ]);
 }

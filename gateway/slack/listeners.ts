@@ -10,22 +10,26 @@ import type { WebClient } from '@slack/web-api';
 import type { FastifyBaseLogger } from 'fastify';
 import type { AccessLog } from '../../domain/access-log.ts';
 import type { Person } from '../../domain/person.ts';
-import { slackActions } from '../../domain/slack.ts';
+import { cancellations } from '../../domain/decision.ts';
+import type { Digest } from '../../domain/json.ts';
+import { slackActions, type GateButton } from '../../domain/slack.ts';
 import type { DecisionService } from '../decisions.ts';
 import { Problem } from '../problem.ts';
 import type { Accounts, SlackUser } from './account.ts';
 import { privately, refusal, type Wish } from './answers.ts';
-import { denyView, forms, reasonBlock, releaseView } from './forms.ts';
+import { blockOf, fillInView, readAnswers } from './fill-in.ts';
+import { cancelView, denyView, forms, releaseView, thenBlock } from './forms.ts';
 import {
   clickSchema,
-  readDenyForm,
   readGateButton,
-  readReleaseButton,
-  readReleaseForm,
+  readGateForm,
+  readIncidentButton,
+  readIncidentForm,
   submissionSchema,
   type Click,
   type Submission,
 } from './payloads.ts';
+import { reasonBlock } from './view.ts';
 
 export interface ListenerDependencies {
   accounts: Accounts;
@@ -46,9 +50,7 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
     await ack();
     await clicked('approval', body, respond, readGateButton, async (click, bound, person) => {
       await decisions.decide({
-        incident: bound.i,
-        gate: bound.g,
-        digest: bound.d,
+        ...asShown(bound),
         verdict: 'approve',
         person: person.id,
         via: 'slack',
@@ -69,8 +71,27 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
 
   app.action(slackActions.release, async ({ ack, body, respond }) => {
     await ack();
-    await clicked('release request', body, respond, readReleaseButton, async (click, bound) => {
+    await clicked('release request', body, respond, readIncidentButton, async (click, bound) => {
       const view = releaseView({ ...bound, channel: click.channel.id });
+      await client.views.open({ trigger_id: click.trigger_id, view });
+      return undefined;
+    });
+  });
+
+  app.action(slackActions.fillIn, async ({ ack, body, respond }) => {
+    await ack();
+    await clicked('answer', body, respond, readGateButton, async (click, bound) => {
+      const gate = await decisions.question(asShown(bound));
+      const view = fillInView({ ...bound, channel: click.channel.id }, gate);
+      await client.views.open({ trigger_id: click.trigger_id, view });
+      return undefined;
+    });
+  });
+
+  app.action(slackActions.cancel, async ({ ack, body, respond }) => {
+    await ack();
+    await clicked('cancellation', body, respond, readIncidentButton, async (click, bound) => {
+      const view = cancelView({ ...bound, channel: click.channel.id });
       await client.views.open({ trigger_id: click.trigger_id, view });
       return undefined;
     });
@@ -78,15 +99,13 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
 
   app.view(forms.deny, async ({ ack, body }: SlackViewMiddlewareArgs<ViewSubmitAction>) => {
     const form = must(submissionSchema.safeParse(body).data);
-    const bound = must(readDenyForm(form.view.private_metadata));
-    await submitted('denial', form, bound, ack, (person, reason) =>
+    const bound = must(readGateForm(form.view.private_metadata));
+    await submitted('denial', form, bound, ack, reasonBlock, (person) =>
       decisions.decide({
-        incident: bound.i,
-        gate: bound.g,
-        digest: bound.d,
+        ...asShown(bound),
         verdict: 'deny',
         person: person.id,
-        reason,
+        reason: reasonIn(form),
         via: 'slack',
         account: accountOf(form),
       }),
@@ -95,15 +114,51 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
 
   app.view(forms.release, async ({ ack, body }: SlackViewMiddlewareArgs<ViewSubmitAction>) => {
     const form = must(submissionSchema.safeParse(body).data);
-    const bound = must(readReleaseForm(form.view.private_metadata));
-    await submitted('release request', form, bound, ack, (person, reason) =>
+    const bound = must(readIncidentForm(form.view.private_metadata));
+    await submitted('release request', form, bound, ack, reasonBlock, (person) =>
       decisions.command({
         incident: bound.i,
         command: 'release',
         person: person.id,
-        reason,
+        reason: reasonIn(form),
         via: 'slack',
         // One form is one request, however often Slack delivers it.
+        nonce: `slack-${form.view.id}`,
+      }),
+    );
+  });
+
+  app.view(forms.fillIn, async ({ ack, body }: SlackViewMiddlewareArgs<ViewSubmitAction>) => {
+    const form = must(submissionSchema.safeParse(body).data);
+    const bound = must(readGateForm(form.view.private_metadata));
+    const { values } = form.view.state;
+    const first = Object.keys(values)[0] ?? blockOf('');
+    await submitted('answer', form, bound, ack, first, async (person) => {
+      const { form: fields = {} } = await decisions.question(asShown(bound));
+      await decisions.decide({
+        ...asShown(bound),
+        verdict: 'approve',
+        answers: readAnswers(fields, values),
+        person: person.id,
+        via: 'slack',
+        account: accountOf(form),
+      });
+    });
+  });
+
+  app.view(forms.cancel, async ({ ack, body }: SlackViewMiddlewareArgs<ViewSubmitAction>) => {
+    const form = must(submissionSchema.safeParse(body).data);
+    const bound = must(readIncidentForm(form.view.private_metadata));
+    const chosen = form.view.state.values[thenBlock]?.['choice']?.selected_option?.value;
+    const then = must(cancellations.find((one) => one === chosen));
+    await submitted('cancellation', form, bound, ack, reasonBlock, (person) =>
+      decisions.command({
+        incident: bound.i,
+        command: 'cancel',
+        then,
+        person: person.id,
+        reason: reasonIn(form),
+        via: 'slack',
         nonce: `slack-${form.view.id}`,
       }),
     );
@@ -132,22 +187,23 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
     await answer(click, () => respond({ response_type: 'ephemeral', replace_original: false, ...words }));
   }
 
-  /** Keeps the form open with the reason beside the input when it is refused in time. */
+  /** Keeps the form open when it is refused in time, with the reason beside the answer that is wrong, or else in `block`. */
   async function submitted(
     wish: Wish,
     form: Submission,
     { i: incident, channel }: { i: string; channel: string },
     ack: AckFn<ViewResponseAction>,
-    act: (person: Person, reason: string) => Promise<void>,
+    block: string,
+    act: (person: Person) => Promise<void>,
   ): Promise<void> {
     const done = deps.accounts
       .identify(whoOf(form))
-      .then((person) => act(person, form.view.state.values.reason.text.value ?? ''))
+      .then(act)
       .then(
         () => `Your ${wish} is recorded.`,
         async (error: unknown) => {
           await report(error, form, incident);
-          return { refused: refusal(wish, error) };
+          return { refused: refusal(wish, error), block: blockAbout(error, form) ?? block };
         },
       );
     const timer = Promise.withResolvers<undefined>();
@@ -155,7 +211,7 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
     const first = await Promise.race([done, timer.promise]);
     clearTimeout(timeout);
     if (typeof first === 'object') {
-      await ack({ response_action: 'errors', errors: { [reasonBlock]: first.refused } });
+      await ack({ response_action: 'errors', errors: { [first.block]: first.refused } });
       return;
     }
     await ack();
@@ -189,6 +245,22 @@ export function addListeners(app: App, deps: ListenerDependencies): void {
       });
     }
   }
+}
+
+/** A question by incident, gate and the digest of what the message showed. */
+function asShown({ i, g, d }: GateButton): { incident: string; gate: string; digest: Digest } {
+  return { incident: i, gate: g, digest: d };
+}
+
+function reasonIn(form: Submission): string {
+  return form.view.state.values[reasonBlock]?.['text']?.value ?? '';
+}
+
+/** Slack shows an error only beside an input that the window has. */
+function blockAbout(error: unknown, form: Submission): string | undefined {
+  if (!(error instanceof Problem) || error.answer === undefined) return undefined;
+  const block = blockOf(error.answer);
+  return Object.hasOwn(form.view.state.values, block) ? block : undefined;
 }
 
 /** One of a person's Slack accounts. */

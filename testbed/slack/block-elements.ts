@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Faultfinder } from './block-rules.ts';
 import type { JsonObject } from './types.ts';
 
@@ -29,16 +30,28 @@ const select: Check = (find, element, at) => {
   find.optionalText(element['placeholder'], `${at}/placeholder`, 150, true);
 };
 
+/** "An option object that exactly matches one of the options": the pages of radio buttons and select menus. */
+function initialOption(find: Faultfinder, element: JsonObject, at: string): void {
+  const initial = element['initial_option'];
+  if (initial === undefined || !find.object(initial, `${at}/initial_option`)) return;
+  const shown = Array.isArray(element['options']) ? element['options'] : [];
+  if (!shown.some((option) => isDeepStrictEqual(option, initial)))
+    find.fault('must be one of the options', `${at}/initial_option`);
+}
+
 const staticSelect: Check = (find, element, at) => {
   select(find, element, at);
+  initialOption(find, element, at);
   if (element['option_groups'] === undefined) options(find, element['options'], `${at}/options`, 100);
   else find.list(element['option_groups'], `${at}/option_groups`, 100);
 };
 
 const choices =
   (max: number): Check =>
-  (find, element, at) =>
+  (find, element, at) => {
+    initialOption(find, element, at);
     options(find, element['options'], `${at}/options`, max);
+  };
 
 /** docs.slack.dev/reference/block-kit/block-elements/button-element */
 const button: Check = (find, element, at) => {
@@ -56,6 +69,30 @@ const image: Check = (find, element, at) => {
 
 const picker: Check = (find, element, at) =>
   find.optionalText(element['placeholder'], `${at}/placeholder`, 150, true);
+
+/** docs.slack.dev/reference/block-kit/block-elements/number-input-element: the numbers are strings. */
+const numberInput: Check = (find, element, at) => {
+  picker(find, element, at);
+  if (typeof element['is_decimal_allowed'] !== 'boolean')
+    find.fault('missing required field', `${at}/is_decimal_allowed`);
+  for (const name of ['min_value', 'max_value', 'initial_value']) {
+    const value = element[name];
+    if (value !== undefined && (typeof value !== 'string' || !/^-?\d*\.?\d+$/.test(value)))
+      find.fault('must be a number in a string', `${at}/${name}`);
+  }
+  if (Number(element['min_value']) > Number(element['max_value']))
+    find.fault('must not be greater than max_value', `${at}/min_value`);
+};
+
+/** docs.slack.dev/reference/block-kit/block-elements/plain-text-input-element */
+const textInput: Check = (find, element, at) => {
+  picker(find, element, at);
+  const { min_length: min = 0, max_length: max = 3_000, initial_value: initial = '' } = element;
+  if (typeof min !== 'number' || min < 0 || min > 3_000) find.fault('must be 0 to 3000', `${at}/min_length`);
+  if (typeof max !== 'number' || max < 1 || max > 3_000) find.fault('must be 1 to 3000', `${at}/max_length`);
+  if (Number(min) > Number(max)) find.fault('must not be greater than max_length', `${at}/min_length`);
+  find.string(initial, `${at}/initial_value`, Number(max));
+};
 
 const CHECKS: Record<string, Check> = {
   button,
@@ -76,10 +113,10 @@ const CHECKS: Record<string, Check> = {
   datepicker: picker,
   timepicker: picker,
   datetimepicker: () => undefined,
-  number_input: picker,
+  number_input: numberInput,
   email_text_input: picker,
   url_text_input: picker,
-  plain_text_input: picker,
+  plain_text_input: textInput,
   rich_text_input: picker,
   file_input: () => undefined,
 };

@@ -43,7 +43,42 @@ export class Views {
   }
 }
 
-/** `view.state.values` as a submission carries them; see docs.slack.dev/reference/interaction-payloads/view-interactions-payload. */
+const CHOICES = ['radio_buttons', 'static_select'];
+
+/** What an input holds: what the person gave, else what the app had put in; undefined when that is nothing. */
+function held(element: JsonObject, given: unknown): JsonObject | undefined {
+  const type = textOf(element['type']);
+  if (isObject(given)) return { type, ...given };
+  if (!CHOICES.includes(type)) {
+    const value = given ?? element['initial_value'];
+    return value === undefined || value === '' ? undefined : { type, value: entered(element, String(value)) };
+  }
+  const value =
+    given ?? (isObject(element['initial_option']) ? element['initial_option']['value'] : undefined);
+  if (value === undefined) return undefined;
+  const option = objectsOf(element['options']).find((one) => one['value'] === value);
+  if (!option) throw new Error(`no option ${String(value)} is shown there`);
+  return { type, selected_option: option };
+}
+
+/** Slack's client lets nobody send what the element does not take. */
+function entered(element: JsonObject, value: string): string {
+  if (element['type'] === 'number_input') {
+    const decimals = element['is_decimal_allowed'] === true;
+    if (!(decimals ? /^-?\d*\.?\d+$/ : /^-?\d+$/).test(value))
+      throw new Error(`${value} cannot be entered there`);
+    const { min_value: min = -Infinity, max_value: max = Infinity } = element;
+    if (Number(value) < Number(min) || Number(value) > Number(max))
+      throw new Error(`${value} is out of range there`);
+  } else {
+    const { min_length: min = 0, max_length: max = 3_000 } = element;
+    if (value.length < Number(min) || value.length > Number(max))
+      throw new Error('the text is too short or too long there');
+  }
+  return value;
+}
+
+/** `view.state.values` as a submission carries them: `value` of a text or number, `selected_option` of a choice, null when empty; see docs.slack.dev/reference/interaction-payloads/view-interactions-payload. */
 export function stateValues(view: SlackView, given: Record<string, Record<string, unknown>>): JsonObject {
   const values: Record<string, JsonObject> = {};
   for (const block of view.blocks) {
@@ -51,12 +86,14 @@ export function stateValues(view: SlackView, given: Record<string, Record<string
     if (block['type'] !== 'input' || !isObject(element)) continue;
     const [blockId, actionId] = [textOf(block['block_id']), textOf(element['action_id'])];
     const value = given[blockId]?.[actionId];
+    const type = textOf(element['type']);
+    const state = held(element, value);
     // Slack's client does not submit a form with an empty required input.
-    if ((value === undefined || value === '') && block['optional'] !== true) {
+    if (state === undefined && block['optional'] !== true) {
       throw new Error(`the input ${blockId}/${actionId} is required: give it in values`);
     }
-    const type = element['type'];
-    values[blockId] = { [actionId]: isObject(value) ? { type, ...value } : { type, value: value ?? null } };
+    const empty = CHOICES.includes(type) ? { selected_option: null } : { value: null };
+    values[blockId] = { [actionId]: state ?? { type, ...empty } };
   }
   for (const [blockId, actions] of Object.entries(given)) {
     for (const actionId of Object.keys(actions)) {

@@ -13,6 +13,8 @@ import {
   property,
   record,
   string,
+  webUrl,
+  dictionary,
   type Arbitrary,
 } from 'fast-check';
 import { approvalMessage } from '../../../activities/slack/approval-message.ts';
@@ -73,6 +75,7 @@ test('the buttons bind incident, gate and digest', () => {
         confirm: { title: { text: 'Approve this?' } },
       },
       { action_id: 'firebreak.deny', style: 'danger', value },
+      { action_id: 'firebreak.cancel', value: JSON.stringify({ i: incident }) },
     ],
   });
 });
@@ -137,7 +140,14 @@ test('the largest message that there can be still fits', () => {
     gate: { ...notice.gate, approval: { ...notice.gate.approval, from: many, count: 99 } },
     title: long,
     severity: long,
-    playbook: { id: long, name: long, version: 99_999 },
+    playbook: {
+      id: long,
+      name: long,
+      version: 99_999,
+      owner: long,
+      runbook: long,
+      references: many.map((title) => ({ title, url: `https://wiki.example/${'x'.repeat(250)}` })),
+    },
     alert,
     ifApproved: many,
     ifDenied: many,
@@ -194,7 +204,7 @@ const hostile: Arbitrary<GateNotice> = record({
   gate: record({
     incident: constant(incident),
     id: constant('quarantine'),
-    purpose: constantFrom('contain' as const, 'change' as const, 'release' as const),
+    purpose: constantFrom(...(['contain', 'change', 'release', 'proceed', 'answer'] as const)),
     authorities: constant([]),
     approval: record({
       from: list,
@@ -208,7 +218,17 @@ const hostile: Arbitrary<GateNotice> = record({
   digest: constant(notice.digest),
   title: word,
   severity: oneof(word, constant('high')),
-  playbook: record({ id: word, name: word, version: nat() }),
+  playbook: record(
+    {
+      id: word,
+      name: word,
+      version: nat(),
+      owner: word,
+      runbook: word,
+      references: array(record({ title: word, url: oneof(word, webUrl()) }), { maxLength: 8 }),
+    },
+    { requiredKeys: ['id', 'name', 'version'] },
+  ),
   alert: option(
     record({
       source: word,
@@ -241,6 +261,7 @@ const states: Arbitrary<GateState> = record({
         name: word,
         verdict: constantFrom('approve' as const, 'deny' as const),
         reason: word,
+        answers: dictionary(word, oneof(word, boolean(), integer())),
         at: constant('2026-03-01T03:13:09.000Z'),
       },
       { requiredKeys: ['person', 'name', 'verdict', 'at'] },
@@ -272,7 +293,7 @@ test('any approval message fits, parses nothing, and has no line that a detector
       const message = approvalMessage(of, state);
       expectFit(message);
       for (const { type, text } of texts(message.blocks)) {
-        expect(['plain_text', 'text']).toContain(type);
+        expect(['plain_text', 'text', 'link']).toContain(type);
         // Only the list of what is not covered has line breaks, and each of its lines begins with our bullet.
         const [, ...more] = text.split('\n');
         for (const line of more) expect(line).toMatch(/^• |^The plan names nothing/);
@@ -366,6 +387,7 @@ test('any news fits; only configured ids are parsed', () => {
     level: constantFrom('info' as const, 'good' as const, 'warning' as const, 'danger' as const),
     mention: array(oneof(word, constantFrom('responders', 'leads', '__proto__', 'toString'))),
     offerRelease: boolean(),
+    offerCancel: boolean(),
   });
   assert(
     property(told, (one) => {
@@ -376,5 +398,84 @@ test('any news fits; only configured ids are parsed', () => {
       }
     }),
     { numRuns: 300 },
+  );
+});
+
+const asking = (more: Partial<GateNotice['gate']>): GateNotice => ({
+  ...notice,
+  gate: { ...notice.gate, id: 'ask', question: 'Is *shop* <!here>\nstill used?', ...more },
+  changes: [],
+  changeCount: 0,
+  notCovered: [],
+});
+const actionsOf = (of: GateNotice) =>
+  approvalMessage(of, open).blocks.flatMap((block) => (block.type === 'actions' ? block.elements : []));
+
+test('a question whether to go on says so, and shows its words unparsed on one line', () => {
+  const proceed = asking({ purpose: 'proceed' });
+  const words = allOf(open, proceed);
+  expect(words).toContain('Is *shop* <!here>⏎still used?');
+  expect(words).toContain('the playbook does not go on from here.');
+  expect(words).toContain('The answer itself changes nothing.');
+  expect(words).not.toContain('NOT COVERED');
+  expect(words).not.toContain('Changes now');
+  expect(actionsOf(proceed).map((one) => 'action_id' in one && one.action_id)).toEqual([
+    'firebreak.approve',
+    'firebreak.deny',
+    'firebreak.cancel',
+  ]);
+});
+
+test('a form is filled in, by its requester as well; nobody approves it with one click', () => {
+  const form = { used: { type: 'boolean' as const, title: 'Still used?' } };
+  const answer = asking({ purpose: 'answer', form });
+  const value = JSON.stringify({ i: incident, g: 'ask', d: notice.digest });
+  expect(actionsOf(answer)).toMatchObject([
+    { action_id: 'firebreak.fill-in', value },
+    { action_id: 'firebreak.deny', value },
+    { action_id: 'firebreak.cancel' },
+  ]);
+  expect(allOf(open, answer)).not.toContain('who requested it');
+  const decisions = [
+    { ...alice, verdict: 'approve' as const, answers: { used: false, ticket: '\n*INC-1*' } },
+  ];
+  const done = approvalMessage(answer, { state: 'approved', decisions });
+  expect(done.blocks.some(({ type }) => type === 'actions')).toBe(false);
+  const words = allOf({ state: 'approved', decisions }, answer);
+  for (const part of ['✅ Answered · ', 'Answered by ', '• used: ', 'false', '⏎*INC-1*'])
+    expect(words).toContain(part);
+});
+
+test('a release has nothing to cancel', () => {
+  const release = { ...notice, gate: { ...notice.gate, purpose: 'release' as const } };
+  expect(JSON.stringify(actionsOf(release))).not.toContain('firebreak.cancel');
+});
+
+test('the playbook says who owns it and what to read; only whole https addresses are links', () => {
+  const references = [
+    { title: 'Runbook <|x>', url: 'https://wiki.example/RB-7?a=1&b=<2>' },
+    ...[
+      'http://wiki.example/',
+      'javascript:alert(1)',
+      'https://wiki.example@evil.example/',
+      'not an address',
+      `https://wiki.example/${'x'.repeat(300)}`,
+    ].map((url) => ({ title: 'Bad', url })),
+  ];
+  const of = { ...notice, playbook: { ...notice.playbook, owner: 'team-sre', runbook: 'RB-7', references } };
+  const { blocks } = approvalMessage(of, open);
+  const links = texts(blocks).filter(({ type }) => type === 'link');
+  expect(links).toEqual([{ type: 'link', text: 'Runbook <|x>' }]);
+  expect(JSON.stringify(blocks)).toContain('"url":"https://wiki.example/RB-7?a=1&b=%3C2%3E"');
+  expect(allOf(open, of)).toContain('+ 5 more in the playbook');
+  expect(allOf(open, of)).toContain('team-sre');
+  expect(JSON.stringify(blocks)).not.toMatch(/javascript|evil|http:/);
+});
+
+test('news can offer to cancel', () => {
+  const told = { incident, title: 't', lines: [], level: 'info' as const, mention: [], offerRelease: false };
+  expect(JSON.stringify(tellMessage(told, {}).blocks)).not.toContain('"actions"');
+  expect(JSON.stringify(tellMessage({ ...told, offerCancel: true }, {}).blocks)).toContain(
+    'firebreak.cancel',
   );
 });

@@ -1,11 +1,13 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import type { AccessRecord } from '../../../domain/access-log.ts';
+import type { IncidentView } from '../../../domain/incident.ts';
 import type { Signer } from '../../../domain/signature.ts';
 import { createDecisionService } from '../../../gateway/decisions.ts';
 import { createDirectory } from '../../../gateway/people.ts';
 import { createSlackGateway } from '../../../gateway/slack/index.ts';
 import { slackActivities, slackClient, type SlackActivities } from '../../../activities/slack/index.ts';
 import { startSlack, type SlackOptions, type SlackTestbed } from '../../../testbed/slack.ts';
+import { view } from '../../support/asking-incident.ts';
 import type { CommandArguments, DecideArguments } from '../../../workflows/contract.ts';
 
 /** The gateway's Slack door and the activities against a Slack on this machine; the incident behind them only remembers, and refuses when told. */
@@ -23,6 +25,8 @@ export interface House {
   access: AccessRecord[];
   logs: string[];
   clock: { offsetMs: number };
+  /** How the incident says that it stands. */
+  view: IncidentView;
   stop(): Promise<void>;
 }
 
@@ -66,6 +70,7 @@ export async function startHouse(
     calls: 0,
     refuse: { with: undefined, afterMs: 0 },
     clock: { offsetMs: 0 },
+    view: view(),
   };
   async function take<T>(into: Map<string, T>, id: string, value: T): Promise<void> {
     house.calls += 1;
@@ -78,6 +83,7 @@ export async function startHouse(
     incidents: {
       decide: (_workflow, id, { payload }) => take(house.decisions, id, payload),
       command: (_workflow, id, { payload }) => take(house.commands, id, payload),
+      status: () => Promise.resolve(structuredClone(house.view)),
     },
     directory,
     signer,
