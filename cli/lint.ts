@@ -54,7 +54,8 @@ async function lintPath(path: string, signatures: readonly ActionSignature[]): P
   }
 }
 
-async function defaultDirectory(config: string): Promise<string> {
+/** The playbooks of a configuration; ./playbooks without one. */
+export async function defaultDirectory(config: string): Promise<string> {
   if (await exists(config)) return (await loadConfiguration(config)).playbooks;
   return join(dirname(config), 'playbooks');
 }

@@ -11,13 +11,17 @@ import { note, print } from '../output.ts';
 import type { GlobalOptions } from '../options.ts';
 import { renderPlanned } from '../render/plan.ts';
 import { renderLint } from '../render/problems.ts';
+import { testCommand } from './playbook-test.ts';
+import { graphCommand } from './playbook-graph.ts';
 
 /** `firebreak playbook …` */
 export function playbookCommand(): Command {
   const playbook = new Command('playbook').description('Check, plan and run playbooks.');
   playbook.addCommand(lint());
+  playbook.addCommand(testCommand());
   playbook.addCommand(plan());
   playbook.addCommand(run());
+  playbook.addCommand(graphCommand());
   playbook.addCommand(schema());
   return playbook;
 }
