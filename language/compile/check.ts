@@ -2,14 +2,18 @@ import type { Environment } from '@marcbachmann/cel-js';
 import { createEnvironment } from '../run/cel.ts';
 import { ExpressionError, parse } from '../run/expression.ts';
 import { suggest, type Finding } from './problem.ts';
-import { followReferences } from './references.ts';
-import { scopeShape, type Shape, type Surroundings } from './scope-shape.ts';
+import { followReferences, type SecretUse } from './references.ts';
+import { rootsOf, type View } from './scope-shape.ts';
 import type { Found } from './template.ts';
+import { declared, ofType, type Declared, type Shape } from './value-shape.ts';
+import type { Visibility } from './visibility.ts';
 
-/** What is known of an expression: its CEL type (`dyn` when anything), the inputs it uses, and what is wrong with it. */
+/** What is known of an expression: its CEL type, what it yields as JSON, what it uses, and what is wrong with it. */
 export interface Checked {
   type: string;
+  shape: Shape;
   inputs: ReadonlySet<string>;
+  secrets: readonly SecretUse[];
   findings: Finding[];
 }
 
@@ -17,25 +21,11 @@ export interface Checked {
  * Checks expressions of one playbook: syntax, names, types.
  * @returns a function; its `place` turns an offset in the expression into one in the file.
  */
-export function createExpressionChecker(): (
-  found: Found,
-  around: Surroundings,
-  place: (index: number) => number,
-) => Checked {
-  // Making an environment takes milliseconds, and most expressions ask about the same few steps.
-  const environments = new Map<string, Environment>();
-  const environmentFor = (around: Surroundings, steps: ReadonlySet<string>): Environment => {
-    const key = [...steps].toSorted().join(' ');
-    const known = environments.get(key);
-    if (known !== undefined) return known;
-    const environment = createEnvironment()
-      .registerOperator('double in list<int>', neverEvaluated)
-      .registerOperator('int in list<double>', neverEvaluated);
-    for (const [root, shape] of Object.entries(scopeShape(around, steps))) declare(environment, root, shape);
-    environments.set(key, environment);
-    return environment;
-  };
-  return ({ cel, path }, around, place) => {
+export function createExpressionChecker(
+  visibility: Visibility,
+): (found: Found, view: View, place: (index: number) => number) => Checked {
+  const environmentFor = createEnvironments();
+  return ({ cel, path }, view, place) => {
     const fault = (code: Finding['code'], start: number, message: string, fix: string): Finding => ({
       code,
       path,
@@ -43,22 +33,58 @@ export function createExpressionChecker(): (
       message,
       fix,
     });
-    const read = parsed(cel);
-    if ('error' in read) return { type: 'dyn', inputs: new Set(), findings: [fault(...read.error)] };
-    const { wrong, inputs, steps } = followReferences(read.ast, around);
+    const unknown = (findings: Finding[], inputs: ReadonlySet<string> = new Set()): Checked => ({
+      type: 'dyn',
+      shape: 'dyn',
+      inputs,
+      secrets: [],
+      findings,
+    });
+    const read = parsed(cel, view);
+    if ('error' in read) return unknown([fault(...read.error)]);
+    const { wrong, inputs, steps, roots, secrets, shape } = followReferences(read.ast, view, visibility);
     if (wrong.length > 0) {
       const findings = wrong.map(({ code, start, message, fix }) => fault(code, start, message, fix));
-      return { type: 'dyn', inputs, findings };
+      return unknown(findings, inputs);
     }
-    const result = environmentFor(around, steps).check(cel);
-    if (result.valid) return { type: result.type ?? 'dyn', inputs, findings: [] };
+    const result = environmentFor(view, roots, steps).check(cel);
+    if (result.valid) {
+      const type = result.type ?? 'dyn';
+      return { type, shape: shape ?? ofType(type), inputs, secrets, findings: [] };
+    }
     const { summary = 'the types do not fit', range } = result.error ?? {};
-    return {
-      type: 'dyn',
-      inputs,
-      findings: [fault('FB2041', range?.start ?? 0, summary, 'make the types agree')],
-    };
+    return unknown([fault('FB2041', range?.start ?? 0, summary, 'make the types agree')], inputs);
   };
+}
+
+/** Environments with what an expression uses and no more: making one takes milliseconds, and most expressions ask about the same. */
+function createEnvironments(): (
+  view: View,
+  roots: ReadonlySet<string>,
+  steps: ReadonlySet<string>,
+) => Environment {
+  const environments = new Map<string, Environment>();
+  return (view, roots, steps) => {
+    const variables = Object.entries(rootsOf(view))
+      .filter(([root]) => roots.has(root))
+      .map(([root, shape]): [string, Declared] => [root, declaredRoot(root, shape, steps)]);
+    const key = JSON.stringify(variables);
+    const known = environments.get(key);
+    if (known !== undefined) return known;
+    const environment = createEnvironment()
+      .registerOperator('double in list<int>', neverEvaluated)
+      .registerOperator('int in list<double>', neverEvaluated);
+    for (const [root, type] of variables) declare(environment, root, type);
+    environments.set(key, environment);
+    return environment;
+  };
+}
+
+/** Of the steps only those that the expression asks about: there may be hundreds. */
+function declaredRoot(root: string, shape: Shape, steps: ReadonlySet<string>): Declared {
+  if (root !== 'steps' || typeof shape !== 'object' || !('fields' in shape)) return declared(shape);
+  const used = Object.entries(shape.fields).filter(([id]) => steps.has(id));
+  return declared({ fields: Object.fromEntries(used) });
 }
 
 /** The evaluator finds these by itself, with types it cannot see; only the checker must be told. */
@@ -68,6 +94,7 @@ function neverEvaluated(): boolean {
 
 function parsed(
   cel: string,
+  view: View,
 ): { ast: ReturnType<typeof parse>['ast'] } | { error: [Finding['code'], number, string, string] } {
   if (cel === '')
     return { error: ['FB2040', 0, 'the expression is empty', 'write an expression, such as inputs.cluster'] };
@@ -76,15 +103,20 @@ function parsed(
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     const { reason, range, unknown } = error;
-    return unknown === undefined
-      ? { error: ['FB2040', range?.start ?? 0, reason, 'correct the expression here'] }
-      : { error: ['FB2042', range?.start ?? 0, reason, suggest(unknown.name, unknown.known)] };
+    const start = range?.start ?? 0;
+    if (unknown === undefined) return { error: ['FB2040', start, reason, 'correct the expression here'] };
+    const here = Object.keys(rootsOf(view));
+    // Names of other places are no suggestion here.
+    const known = unknown.known.includes('inputs') ? here : unknown.known;
+    const message =
+      known === here ? `nothing is called "${unknown.name}" here; there are ${here.join(', ')}` : reason;
+    return { error: ['FB2042', start, message, suggest(unknown.name, known)] };
   }
 }
 
-function declare(environment: Environment, name: string, shape: Shape): void {
-  if (typeof shape === 'string') environment.registerVariable(name, shape);
+function declare(environment: Environment, name: string, type: Declared): void {
+  if (typeof type === 'string') environment.registerVariable(name, type);
   // The library has no type without fields.
-  else if (Object.keys(shape).length === 0) environment.registerVariable(name, 'map<string, dyn>');
-  else environment.registerVariable({ name, schema: shape });
+  else if (Object.keys(type).length === 0) environment.registerVariable(name, 'map<string, dyn>');
+  else environment.registerVariable({ name, schema: type });
 }

@@ -1,5 +1,5 @@
-import { suggest, type Finding } from './problem.ts';
-import type { SourceStep } from './shape.ts';
+import { suggest, type Finding, type Path } from './problem.ts';
+import type { SourceSteps } from './source/step.ts';
 
 /** Who waits for whom. `ancestors[i]` are the ids that are done whenever step i begins. */
 export interface Graph {
@@ -8,26 +8,19 @@ export interface Graph {
   findings: Finding[];
 }
 
-/** Resolves `needs`: a step without waits for the one written before it. */
-export function resolveNeeds(steps: readonly SourceStep[]): Graph {
+/** Resolves `needs` in one list of steps: a step without waits for the one written before it. */
+export function resolveNeeds(steps: SourceSteps, at: Path): Graph {
   const findings: Finding[] = [];
   const places = new Map<string, number>();
   steps.forEach((step, index) => {
-    const first = places.get(step.id);
-    if (first === undefined) places.set(step.id, index);
-    else
-      findings.push({
-        code: 'FB2020',
-        path: ['steps', index, 'id'],
-        message: `the id "${step.id}" is already that of steps[${first}]`,
-        fix: 'give each step an id of its own',
-      });
+    // The session reports twins: they may be in different lists.
+    if (!places.has(step.id)) places.set(step.id, index);
   });
   const needs = steps.map((step, index) => {
     if (step.needs === undefined) return steps.slice(Math.max(0, index - 1), index).map(({ id }) => id);
     const listed = Array.isArray(step.needs) ? step.needs : [step.needs];
     listed.forEach((id, position) => {
-      const path = ['steps', index, 'needs', ...(Array.isArray(step.needs) ? [position] : [])];
+      const path = [...at, index, 'needs', ...(Array.isArray(step.needs) ? [position] : [])];
       if (id === step.id)
         findings.push({
           code: 'FB2022',
@@ -39,7 +32,7 @@ export function resolveNeeds(steps: readonly SourceStep[]): Graph {
         findings.push({
           code: 'FB2021',
           path,
-          message: `there is no step "${id}"`,
+          message: `there is no step "${id}" in this list`,
           fix: suggest(
             id,
             [...places.keys()].filter((known) => known !== step.id),
@@ -48,13 +41,15 @@ export function resolveNeeds(steps: readonly SourceStep[]): Graph {
     });
     return [...new Set(listed)];
   });
-  const cycle = findings.length === 0 ? findCycle(steps, needs, places) : undefined;
+  const sound = findings.length === 0 && places.size === steps.length;
+  const cycle = sound ? findCycle(steps, at, needs, places) : undefined;
   if (cycle !== undefined) findings.push(cycle);
-  return { needs, ancestors: findings.length === 0 ? ancestorsOf(needs, places) : [], findings };
+  return { needs, ancestors: sound && cycle === undefined ? ancestorsOf(needs, places) : [], findings };
 }
 
 function findCycle(
-  steps: readonly SourceStep[],
+  steps: SourceSteps,
+  at: Path,
   needs: readonly string[][],
   places: ReadonlyMap<string, number>,
 ): Finding | undefined {
@@ -69,13 +64,14 @@ function findCycle(
   const [start] = left;
   if (start === undefined) return undefined;
   const path: number[] = [];
-  for (let at = start; !path.includes(at); at = places.get(waits(at)[0] ?? '') ?? start) path.push(at);
+  for (let here = start; !path.includes(here); here = places.get(waits(here)[0] ?? '') ?? start)
+    path.push(here);
   const last = path.at(-1) ?? start;
   const again = places.get(waits(last)[0] ?? '') ?? start;
   const loop = [...path.slice(path.indexOf(again)), again].map((index) => steps[index]?.id ?? '');
   return {
     code: 'FB2022',
-    path: ['steps', again, steps[again]?.needs === undefined ? 'id' : 'needs'],
+    path: [...at, again, steps[again]?.needs === undefined ? 'id' : 'needs'],
     message: `steps wait for each other: ${loop.join(' → ')}`,
     fix: 'remove one of these needs',
   };

@@ -29,7 +29,7 @@ export function lint(
         fix: `use inputs.${name} in a step, or remove it`,
       });
   file.steps.forEach((step, index) => {
-    const action = actions.get(step.uses);
+    const action = actions.get(step.uses ?? '');
     if (action === undefined || action.effect === 'read' || step.approve !== undefined) return;
     warn({
       code: 'FB2090',

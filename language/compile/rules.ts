@@ -1,7 +1,7 @@
 import type { ActionSignature } from '../../domain/action.ts';
 import type { ActionStep } from '../run/playbook.ts';
-import type { Finding } from './problem.ts';
-import type { SourceStep } from './shape.ts';
+import type { Finding, Path } from './problem.ts';
+import type { SourceStep } from './source/step.ts';
 
 /** `never` unless the action can be undone and is not there to contain: a later failure must not free an attacker. */
 export function undoOf(step: SourceStep, action: ActionSignature): ActionStep['undo'] {
@@ -9,9 +9,8 @@ export function undoOf(step: SourceStep, action: ActionSignature): ActionStep['u
 }
 
 /** What a step may say, given what its action does. */
-export function ruleFindings(step: SourceStep, action: ActionSignature, index: number): Finding[] {
+export function ruleFindings(step: SourceStep, action: ActionSignature, path: Path): Finding[] {
   const findings: Finding[] = [];
-  const path = ['steps', index];
   if (step.undo === 'on-failure' && action.effect === 'contain')
     findings.push({
       code: 'FB2050',

@@ -1,23 +1,23 @@
-import type { ActionSignature } from '../../domain/action.ts';
-import type { JsonObject } from '../../domain/json.ts';
-import { isObject } from './json-object.ts';
-import type { InputDeclaration } from '../run/playbook.ts';
+import type { Scope } from '../run/playbook.ts';
+import { fields, type Shape } from './value-shape.ts';
 
-/** The fields of a value, or the CEL type of one. The form the CEL library declares variables in. */
-export type Shape = string | { [field: string]: Shape };
-
-/** What an expression of one step can see. */
-export interface Surroundings {
-  /** The step's own id. */
-  step: string;
-  inputs: { [name: string]: InputDeclaration };
-  /** All steps by id, and those that are done whenever this one begins. */
-  steps: ReadonlyMap<string, ActionSignature | undefined>;
-  ancestors: ReadonlySet<string>;
+/** What expressions at one place in a playbook can see. */
+export interface View {
+  /** The step that asks, or whose insides do; undefined at the top of the playbook. */
+  step: string | undefined;
+  /** Whether the steps inside that step are seen: in its outputs. */
+  inside?: true;
+  inputs: Shape;
+  /** Outputs of the steps that have ended whenever this is evaluated. */
+  steps: ReadonlyMap<string, Shape>;
+  /** What only some places have: `item`, `round`, `failure` … */
+  names: Partial<Record<keyof Scope, Shape>>;
+  /** How often the place is evaluated at most, for each time that the playbook runs. */
+  repeats: number;
 }
 
 /** The Alert of domain/alert.ts. Without an alert (a playbook that somebody ran) these are absent: ask with has(). */
-const alert: Shape = {
+const alert = fields({
   source: 'string',
   id: 'string',
   rule: 'string',
@@ -32,44 +32,32 @@ const alert: Shape = {
   detectedAt: 'string',
   receivedAt: 'string',
   owner: 'string',
-  raw: { digest: 'string', size: 'double', mediaType: 'string' },
-};
+  raw: fields({ digest: 'string', size: 'double', mediaType: 'string' }),
+});
 
-const incident: Shape = {
+const incident = fields({
   id: 'string',
   title: 'string',
   severity: 'string',
   mode: 'string',
   requester: 'string',
-};
+});
 
-/** Everything there is to see, with the steps named in `among`. */
-export function scopeShape(around: Surroundings, among: Iterable<string>): { [root: string]: Shape } {
-  const inputs = Object.entries(around.inputs).map(([name, { type }]) => [name, celType(type)] as const);
-  const steps = [...among].map((id) => [id, stepShape(around.steps.get(id))] as const);
-  return { inputs: Object.fromEntries(inputs), alert, incident, steps: Object.fromEntries(steps) };
+/** What a step that failed is told of, in `on-failure`. */
+export const failureShape = fields({ step: 'string', status: 'string', why: 'string' });
+
+const known = new WeakMap<View, { [root: string]: Shape }>();
+
+/** The names at the top, with what is below them. */
+export function rootsOf(view: View): { [root: string]: Shape } {
+  const made = known.get(view);
+  if (made !== undefined) return made;
+  const steps = Object.fromEntries([...view.steps].map(([id, outputs]) => [id, stepShape(outputs)]));
+  const roots = { inputs: view.inputs, alert, incident, steps: fields(steps), ...view.names };
+  known.set(view, roots);
+  return roots;
 }
 
-function stepShape(signature: ActionSignature | undefined): Shape {
-  return { status: 'string', verdict: 'string', outputs: outputsShape(signature?.outputs ?? {}) };
-}
-
-/** The top level of a JSON Schema; anything deeper or cleverer is dynamic. */
-function outputsShape(schema: JsonObject): Shape {
-  const { properties, additionalProperties } = schema;
-  if (!isObject(properties) || additionalProperties === true || isObject(additionalProperties))
-    return 'map<string, dyn>';
-  return Object.fromEntries(
-    Object.entries(properties).map(([name, property]) => [
-      name,
-      celType(isObject(property) ? property['type'] : null),
-    ]),
-  );
-}
-
-/** JSON's numbers are doubles in CEL, whole or not. */
-function celType(type: unknown): string {
-  if (type === 'string') return 'string';
-  if (type === 'boolean') return 'bool';
-  return type === 'integer' || type === 'number' ? 'double' : 'dyn';
+function stepShape(outputs: Shape): Shape {
+  return fields({ status: 'string', verdict: 'string', outputs });
 }

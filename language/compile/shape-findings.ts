@@ -2,14 +2,15 @@ import type { z } from 'zod';
 import type { Json, JsonObject } from '../../domain/json.ts';
 import { fieldOf, suggest, type Finding, type Path } from './problem.ts';
 import { isObject } from './json-object.ts';
+import { kindFindings } from './source/kinds.ts';
 import { fileSchema, sourceFile, type SourceFile } from './shape.ts';
 
 /** Checks the file's shape: every key known, every value of its kind. */
 export function readShape(value: Json): { file: SourceFile } | { findings: Finding[] } {
   const result = sourceFile.safeParse(value);
-  return result.success
-    ? { file: result.data }
-    : { findings: result.error.issues.flatMap((issue) => findingsOf(issue, value)) };
+  if (!result.success) return { findings: result.error.issues.flatMap((issue) => findingsOf(issue, value)) };
+  const findings = kindFindings(result.data);
+  return findings.length > 0 ? { findings } : { file: result.data };
 }
 
 function findingsOf(issue: z.core.$ZodIssue, root: Json): Finding[] {
@@ -29,6 +30,11 @@ function findingsOf(issue: z.core.$ZodIssue, root: Json): Finding[] {
       { code: 'FB2010', path, atKey: true, message: `${fieldOf(path)} has a name that cannot be used`, fix },
     ];
   }
+  if (issue.code === 'invalid_union') {
+    const meant = alternative(issue.errors);
+    if (meant !== undefined)
+      return meant.flatMap((inner) => findingsOf({ ...inner, path: [...path, ...inner.path] }, root));
+  }
   const value = at(root, path);
   if (value === undefined)
     return [{ code: 'FB2011', path, message: `${fieldOf(path)} is missing`, fix: issue.message }];
@@ -36,17 +42,38 @@ function findingsOf(issue: z.core.$ZodIssue, root: Json): Finding[] {
   return [{ code: 'FB2010', path, message: `${field} cannot be ${show(value)}`, fix: issue.message }];
 }
 
+/** The faults of the one alternative that the value is of the kind of; undefined when that is not told. */
+function alternative(errors: readonly z.core.$ZodIssue[][]): z.core.$ZodIssue[] | undefined {
+  const near = errors.filter(
+    (issues) => !issues.some(({ path, code }) => path.length === 0 && code === 'invalid_type'),
+  );
+  return near.length === 1 && near[0] !== undefined && near[0].length > 0 ? near[0] : undefined;
+}
+
 /** The keys that the schema knows at a path. */
 function keysAt(path: Path): string[] {
-  let schema: Json | undefined = fileSchema;
-  for (const part of path) {
-    if (!isObject(schema)) return [];
-    const { items, properties, additionalProperties }: JsonObject = schema;
-    if (typeof part === 'number') schema = items;
-    else schema = (isObject(properties) ? properties[part] : undefined) ?? additionalProperties;
-  }
-  const properties = isObject(schema) ? schema['properties'] : undefined;
-  return isObject(properties) ? Object.keys(properties) : [];
+  let schemas: Json[] = [fileSchema];
+  for (const part of path)
+    schemas = schemas.flatMap(meant).flatMap(({ items, properties, additionalProperties }) => {
+      if (typeof part === 'number') return items ?? [];
+      return (isObject(properties) ? properties[part] : undefined) ?? additionalProperties ?? [];
+    });
+  return schemas
+    .flatMap(meant)
+    .flatMap(({ properties }) => (isObject(properties) ? Object.keys(properties) : []));
+}
+
+/** The schemas that a schema refers to, or chooses from. */
+function meant(schema: Json): JsonObject[] {
+  if (!isObject(schema)) return [];
+  const { $ref, anyOf, allOf } = schema;
+  const definitions = fileSchema['$defs'];
+  const referred =
+    typeof $ref === 'string' && isObject(definitions)
+      ? meant(definitions[$ref.replace('#/$defs/', '')] ?? null)
+      : [];
+  const inner = [anyOf, allOf].flatMap((some) => (Array.isArray(some) ? some.flatMap(meant) : []));
+  return [schema, ...referred, ...inner];
 }
 
 function at(root: Json, path: Path): Json | undefined {

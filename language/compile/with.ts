@@ -1,13 +1,15 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import type { ActionSignature } from '../../domain/action.ts';
 import type { Json, JsonObject } from '../../domain/json.ts';
 import { isObject } from './json-object.ts';
+import type { SecretRule, Unknown } from './expressions.ts';
 import { fieldOf, suggest, type Finding, type Path } from './problem.ts';
+import { typeName, type Shape } from './value-shape.ts';
 
-/** A place in `with` whose value is only known at run time, and the CEL type of that value. */
-export interface Unknown {
-  path: Path;
-  type: string;
+/** Something that takes inputs: an action, or a playbook. */
+export interface Taker {
+  name: string;
+  /** JSON Schema. */
+  input: JsonObject;
 }
 
 /** Faults that stand whatever the expressions below them yield. */
@@ -22,31 +24,31 @@ const certain: ReadonlySet<string> = new Set([
   'maxItems',
 ]);
 
-/** Checks `with` against the JSON Schema of an action's input, as far as it is known before the incident. */
+/** Checks `with` against the JSON Schema of what takes it, as far as it is known before the incident. */
 export function createWithChecker(): (
-  action: ActionSignature,
+  action: Taker,
   value: JsonObject,
   path: Path,
   unknowns: readonly Unknown[],
 ) => Finding[] {
   const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: false });
-  const validators = new Map<string, ValidateFunction>();
+  const validators = new Map<Taker, ValidateFunction>();
   return (action, value, path, unknowns) => {
-    const validate = validators.get(action.name) ?? ajv.compile(action.input);
-    validators.set(action.name, validate);
+    const validate = validators.get(action) ?? ajv.compile(action.input);
+    validators.set(action, validate);
     const within = unknowns.map((unknown) => ({ ...unknown, local: unknown.path.slice(path.length) }));
     const open = new OpenPlaces(within.map(({ local }) => local));
     const faults = validate(open.blank(value)) ? [] : (validate.errors ?? []);
     const findings = faults
       .filter((fault) => !open.excuse(fault))
       .map((fault) => findingOf(fault, action, path));
-    for (const { local, path: at, type } of within) {
-      const expected = typesAt(action.input, local);
-      if (expected.length > 0 && !jsonTypes(type).some((given) => expected.includes(given)))
+    for (const { local, path: at, shape } of within) {
+      const expected = misfit(schemaAt(action.input, local), shape);
+      if (expected !== undefined)
         findings.push({
           code: 'FB2030',
           path: at,
-          message: `${fieldOf(at)} must be ${expected.join(' or ')}, and the expression yields ${type}`,
+          message: `${fieldOf(at)} must be ${expected}, and the expression yields ${typeName(shape)}`,
           fix: `convert it, or use another value: see the input of ${action.name}`,
         });
     }
@@ -105,7 +107,7 @@ function child(value: Json | undefined, part: string | number): Json | undefined
   return isObject(value) ? value[part] : undefined;
 }
 
-function findingOf(fault: ErrorObject, action: ActionSignature, path: Path): Finding {
+function findingOf(fault: ErrorObject, action: Taker, path: Path): Finding {
   const at = [...path, ...pointer(fault.instancePath)];
   const parameters = fault.params as {
     missingProperty?: string;
@@ -159,20 +161,29 @@ function schemaAt(schema: JsonObject, path: Path): JsonObject | undefined {
   return isObject(here) ? here : undefined;
 }
 
-function typesAt(schema: JsonObject, path: Path): string[] {
-  const type = schemaAt(schema, path)?.['type'];
-  if (typeof type === 'string') return [type];
-  return Array.isArray(type) ? type.filter((item) => typeof item === 'string') : [];
+/** Where a value may hold a secret: what takes it says `x-secret` of that property. */
+export function secretsOf(action: Taker | undefined, path: Path): SecretRule {
+  return (at) => action !== undefined && schemaAt(action.input, at.slice(path.length))?.['x-secret'] === true;
 }
 
-/** The JSON types that a value of a CEL type may have. */
-function jsonTypes(type: string): string[] {
-  if (type === 'string') return ['string'];
-  if (type === 'bool') return ['boolean'];
-  if (type === 'int' || type === 'double') return ['number', 'integer'];
-  if (type === 'null') return ['null'];
-  if (type.startsWith('list')) return ['array'];
-  if (type === 'dyn' || type.startsWith('dyn<'))
-    return ['string', 'boolean', 'number', 'integer', 'null', 'array', 'object'];
-  return ['object'];
+/** What a schema wants in place of a value of that shape; undefined when it may fit. */
+function misfit(schema: JsonObject | undefined, shape: Shape): string | undefined {
+  const type = schema?.['type'];
+  const expected = (Array.isArray(type) ? type : [type]).filter((name) => typeof name === 'string');
+  if (expected.length > 0 && !jsonTypes(shape).some((given) => expected.includes(given)))
+    return expected.join(' or ');
+  const items = schema?.['items'];
+  if (typeof shape === 'string' || !('list' in shape) || !isObject(items)) return undefined;
+  const inner = misfit(items, shape.list);
+  return inner === undefined ? undefined : `a list of ${inner}`;
+}
+
+/** The JSON types that a value may have. */
+function jsonTypes(shape: Shape): string[] {
+  if (typeof shape === 'object') return ['list' in shape ? 'array' : 'object'];
+  if (shape === 'string') return ['string'];
+  if (shape === 'bool') return ['boolean'];
+  if (shape === 'double') return ['number', 'integer'];
+  if (shape.startsWith('map')) return ['object'];
+  return ['string', 'boolean', 'number', 'integer', 'null', 'array', 'object'];
 }

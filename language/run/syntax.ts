@@ -50,7 +50,7 @@ export const methods: ReadonlySet<string> = new Set([
   'trim',
   'upperAscii',
 ]);
-const comprehensions: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'filter', 'map']);
+export const comprehensions: ReadonlySet<string> = new Set(['all', 'exists', 'exists_one', 'filter', 'map']);
 const typeNames: ReadonlySet<string> = new Set([
   'bool',
   'double',

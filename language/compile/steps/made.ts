@@ -1,0 +1,26 @@
+import type { Step, StepCommon } from '../../run/playbook.ts';
+import type { Path } from '../problem.ts';
+import type { View } from '../scope-shape.ts';
+import type { Session } from '../session.ts';
+import type { SourceStep } from '../source/step.ts';
+import type { Shape } from '../value-shape.ts';
+
+type Own<S> = S extends Step ? Omit<S, keyof StepCommon> : never;
+
+/** What a kind of step makes of its own keys. */
+export interface Made {
+  body: Own<Step>;
+  outputs: Shape;
+  /** Outputs of the steps inside it that are seen once it has ended. */
+  inner?: ReadonlyMap<string, Shape>;
+  /** An action in it that cannot be undone. */
+  irreversible?: string | undefined;
+}
+
+/** Compiles the keys of one kind of step. */
+export type MakeStep<K extends keyof SourceStep = keyof SourceStep> = (
+  session: Session,
+  step: SourceStep & Required<{ [key in K]: NonNullable<SourceStep[key]> }>,
+  path: Path,
+  view: View,
+) => Made;

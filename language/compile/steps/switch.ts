@@ -1,0 +1,40 @@
+import { fields, typeName } from '../value-shape.ts';
+import { compileList } from './list.ts';
+import type { MakeStep } from './made.ts';
+import { compileValues, inside } from './outputs.ts';
+
+export const makeSwitch: MakeStep<'switch' | 'cases'> = (session, step, path, view) => {
+  const at = [...path, 'switch'];
+  const { expression, shape } = session.expressions.whole(step.switch, at, view, 'expression');
+  if (shape !== 'string' && !['dyn', 'secret'].includes(typeName(shape)))
+    session.findings.push({
+      code: 'FB2047',
+      path: at,
+      message: `switch must be text, and the expression yields ${typeName(shape)}`,
+      fix: 'convert it with string(…)',
+    });
+  const cases = Object.entries(step.cases).map(([value, steps]) => ({
+    value,
+    list: compileList(session, steps, [...path, 'cases', value], view),
+  }));
+  const otherwise = compileList(session, step.default ?? [], [...path, 'default'], view);
+  const lists = [...cases.map(({ list }) => list), otherwise];
+  const { templates, shapes } = compileValues(
+    session,
+    step.outputs,
+    [...path, 'outputs'],
+    inside(view, ...lists),
+  );
+  return {
+    body: {
+      kind: 'switch',
+      on: expression,
+      cases: cases.map(({ value, list }) => ({ value, steps: list.steps })),
+      default: otherwise.steps,
+      outputs: templates,
+    },
+    outputs: fields(shapes),
+    inner: new Map(lists.flatMap(({ seen }) => [...seen])),
+    irreversible: lists.find(({ irreversible }) => irreversible !== undefined)?.irreversible,
+  };
+};

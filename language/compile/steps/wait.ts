@@ -1,0 +1,35 @@
+import { milliseconds } from '../duration.ts';
+import { fields } from '../value-shape.ts';
+import { inputsOf, outputsOf } from './action.ts';
+import type { MakeStep } from './made.ts';
+
+export const makeWait: MakeStep<'wait'> = (session, step, path, view) => {
+  const { wait } = step;
+  if (typeof wait === 'string')
+    return { body: { kind: 'wait', forMs: milliseconds(wait) ?? 0 }, outputs: fields({}) };
+  const at = [...path, 'wait'];
+  const action = session.action(wait.uses, [...at, 'uses']);
+  if (action !== undefined && action.effect !== 'read')
+    session.findings.push({
+      code: 'FB2055',
+      path: [...at, 'uses'],
+      message: `${action.name} changes things, and a wait only reads`,
+      fix: 'use an action that only reads; firebreak action list tells which do',
+    });
+  const outputs = outputsOf(action);
+  const reading = fields({ verdict: 'string', outputs });
+  const looking = { ...view, names: { ...view.names, reading } };
+  return {
+    body: {
+      kind: 'wait',
+      until: {
+        condition: session.expressions.condition(wait.until, [...at, 'until'], looking),
+        uses: wait.uses,
+        with: inputsOf(session, wait.with ?? {}, [...at, 'with'], action, view),
+        everyMs: milliseconds(wait.every) ?? 0,
+        withinMs: milliseconds(wait.within) ?? 0,
+      },
+    },
+    outputs,
+  };
+};

@@ -1,0 +1,47 @@
+import { milliseconds } from '../duration.ts';
+import { fields, type Shape } from '../value-shape.ts';
+import { compileList } from './list.ts';
+import type { MakeStep } from './made.ts';
+import { compileValues, inside } from './outputs.ts';
+import { repeated } from './repeats.ts';
+
+/** An output of every `while`: how many rounds there were. */
+const ownOutput = 'rounds';
+
+export const makeWhile: MakeStep<'while' | 'max-rounds' | 'steps'> = (session, step, path, view) => {
+  const names = Object.keys(step.outputs ?? {});
+  // What a round yields may depend on the round before: its names are known, its types are not.
+  const last: Shape = fields(Object.fromEntries(names.map((name) => [name, 'dyn'])));
+  const within = {
+    ...repeated(session, view, step['max-rounds'], [...path, 'max-rounds']),
+    names: { ...view.names, round: 'double', last },
+  };
+  const condition = session.expressions.condition(step.while, [...path, 'while'], within);
+  const list = compileList(session, step.steps, [...path, 'steps'], within);
+  const { templates, shapes } = compileValues(
+    session,
+    step.outputs,
+    [...path, 'outputs'],
+    inside(within, list),
+  );
+  if (names.includes(ownOutput))
+    session.findings.push({
+      code: 'FB2016',
+      path: [...path, 'outputs', ownOutput],
+      atKey: true,
+      message: 'every while has an output "rounds" already: how many there were',
+      fix: 'choose another name',
+    });
+  return {
+    body: {
+      kind: 'while',
+      condition,
+      maxRounds: step['max-rounds'],
+      delayMs: milliseconds(step.delay ?? '') ?? 0,
+      steps: list.steps,
+      outputs: templates,
+    },
+    outputs: fields({ ...shapes, [ownOutput]: 'double' }),
+    irreversible: list.irreversible,
+  };
+};
