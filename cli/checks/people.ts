@@ -1,6 +1,6 @@
 import type { Approval } from '../../domain/person.ts';
 import { createDirectory, type Directory } from '../../gateway/people.ts';
-import type { CompiledPlaybook } from '../../language/run/playbook.ts';
+import { walkSteps, type CompiledPlaybook } from '../../language/run/playbook.ts';
 import type { Configuration } from '../../worker/config/load.ts';
 import { failed, ok, warning, type Check } from './check.ts';
 
@@ -18,9 +18,12 @@ export function checkPeople(
     ...checkApproval('approvals.escalation', { from: approvals.escalation, count: 1 }, directory),
   ];
   for (const { playbook } of playbooks.values())
-    for (const step of playbook.steps)
-      if (step.approve !== undefined)
-        checks.push(...checkApproval(`playbook ${playbook.id}, step ${step.id}`, step.approve, directory));
+    for (const { path, step } of walkSteps(playbook)) {
+      const field = `playbook ${playbook.id}, step ${path}`;
+      const approve = step.kind === 'action' || step.kind === 'approve' ? step.approve : undefined;
+      if (step.kind === 'ask') checks.push(...checkQuestion(field, step.from, directory));
+      else if (approve !== undefined) checks.push(...checkApproval(field, approve, directory));
+    }
   for (const group of Object.keys(configuration.slack?.groups ?? {}))
     if (members(directory, [group]).length === 0)
       checks.push(
@@ -59,6 +62,19 @@ function checkApproval(
     ];
   }
   return [ok(field, `${count} of ${able.length}`)];
+}
+
+/** A form may be filled in by whoever requested the incident, so that one person is enough. */
+function checkQuestion(field: string, from: readonly string[], directory: Directory): Check[] {
+  const able = members(directory, from).length;
+  if (able > 0) return [ok(field, `1 of ${able}`)];
+  return [
+    failed(
+      field,
+      `asks a person of ${from.join(', ')}, and there are 0: it can never be answered`,
+      `add people to ${from.join(' or ')}, or name another group`,
+    ),
+  ];
 }
 
 function members(directory: Directory, groups: readonly string[]): string[] {
