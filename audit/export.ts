@@ -1,6 +1,6 @@
 import { FirebreakError } from '../domain/errors.ts';
 import type { AccessEntry } from '../domain/access-log.ts';
-import type { Digest } from '../domain/json.ts';
+import type { Digest, Json } from '../domain/json.ts';
 import type { LedgerEntry } from '../domain/ledger.ts';
 import type { State } from '../stores/index.ts';
 import {
@@ -15,7 +15,7 @@ import { bundleReadme } from './bundle/readme.ts';
 import { jsonFile, writeBundle, type BundleWriter } from './bundle/write.ts';
 import { quote } from './findings.ts';
 import { references } from './verify/evidence.ts';
-import { eventsOf, eventTypes, object, payloadsOf } from './history.ts';
+import { eventsOf, eventTypes, object, payloadsOf, text } from './history.ts';
 
 /** What an export needs of the state directory. */
 export type ExportState = Pick<
@@ -77,7 +77,7 @@ export async function exportIncident(options: {
 /** An export in words. */
 export function renderExported({ incident, dir, entries, runs, artefacts, warnings }: Exported): string {
   return [
-    `Exported ${incident} to ${dir}: ${entries} ledger entries, ${runs.length} history, ${artefacts} artefacts.`,
+    `Exported ${incident} to ${dir}: ${entries} ledger entries, ${runs.length === 1 ? 'one history' : `${runs.length} histories, one for each run`}, ${artefacts} artefacts.`,
     ...warnings.map((warning) => `Warning: ${warning}`),
     '',
   ].join('\n');
@@ -92,25 +92,20 @@ async function ledgerOf(state: ExportState, incident: string): Promise<LedgerEnt
   );
 }
 
-/** The exported runs, and the input of the first. */
+/** The exported runs from the first to the last, and the input of the first. */
 async function runsOf(state: ExportState, incident: string) {
   const stored = await state.exports.list(incident);
-  const runs = stored
-    .flatMap((name) => runOf(name) ?? [])
-    .filter((run) => stored.includes(historySealName(run)));
-  const continued = new Set<unknown>();
-  let open = 0;
-  let started;
-  for (const run of runs) {
+  const links: Link[] = [];
+  for (const run of stored.flatMap((name) => runOf(name) ?? [])) {
+    if (!stored.includes(historySealName(run))) continue;
     const bytes = (await state.exports.get(`${incident}/${historyName(run)}`)) ?? Buffer.from('null');
     const events = eventsOf(JSON.parse(Buffer.from(bytes).toString('utf8')));
     const { continuedExecutionRunId, input } = events[0]?.attributes ?? {};
-    if (continuedExecutionRunId === undefined || continuedExecutionRunId === '') started = input;
-    continued.add(continuedExecutionRunId);
-    if (events.at(-1)?.type === eventTypes.continuedAsNew) open++;
+    const isContinued = events.at(-1)?.type === eventTypes.continuedAsNew;
+    links.push({ run, continues: text(continuedExecutionRunId), input, isContinued });
   }
-  for (const run of runs) if (continued.has(run)) open--;
-  if (runs.length > 0 && open === 0) return { runs, started };
+  const chain = whole(links);
+  if (chain !== undefined) return { runs: chain.map(({ run }) => run), started: chain[0]?.input };
   const sealed = (await state.seals.get(`${incident}.json`)) !== undefined;
   throw sealed
     ? new FirebreakError(
@@ -118,6 +113,28 @@ async function runsOf(state: ExportState, incident: string) {
         `the history of ${incident} is not exported yet: start Firebreak, which does so within a minute, and try again`,
       )
     : new FirebreakError('FB5003', `incident ${incident} is still open: only a closed one can be proved`);
+}
+
+/** One exported run, and how it hangs together with others. */
+interface Link {
+  run: string;
+  /** The run before; empty for the first. */
+  continues: string;
+  input: Json | undefined;
+  isContinued: boolean;
+}
+
+/** The runs in order, when none is missing between the first and one that ended. */
+function whole(links: readonly Link[]): Link[] | undefined {
+  const chain = links.filter(({ continues }) => continues === '');
+  for (let last = chain.at(-1); last !== undefined; last = chain.at(-1)) {
+    const { run, isContinued } = last;
+    if (!isContinued) break;
+    const next = links.find(({ continues }) => continues === run);
+    if (next === undefined || chain.includes(next)) return undefined;
+    chain.push(next);
+  }
+  return chain.length > 0 && chain.length === links.length ? chain : undefined;
 }
 
 function withhold(line: AccessEntry, incident: string): AccessLine {

@@ -37,7 +37,10 @@ export interface ExporterStatus {
 }
 
 export interface Exporter {
-  /** Exports every closed run that is not exported yet and not backing off. Sweeps never overlap: a call during one waits for it, and for one more. */
+  /**
+   * Exports every closed run that is not exported yet and not backing off; of an open incident, the runs that were continued as new. Sweeps never
+   * overlap: a call during one waits for it, and for one more.
+   */
   sweep(): Promise<ExporterStatus>;
   /** Sweeps now and from then on. */
   start(): void;
@@ -82,7 +85,9 @@ export function createExporter(options: ExporterOptions): Exporter {
       const due = new Map([...failures].map(([run, { workflowId }]) => [run, workflowId]));
       for await (const { runId, workflowId, status, memo } of client.workflow.list({ query })) {
         due.set(runId, workflowId);
-        if (status.name !== 'COMPLETED' && !done.has(runId) && !failures.has(runId)) {
+        // A run that was continued as new is no end: another one goes on.
+        const isUnsealed = status.name !== 'COMPLETED' && status.name !== 'CONTINUED_AS_NEW';
+        if (isUnsealed && !done.has(runId) && !failures.has(runId)) {
           log.warn(
             { incident: memo?.['incident'], workflowId, run: runId, status: status.name },
             'an incident ended without a seal: what it holds stays contained. Open an incident on the same target and release that one',

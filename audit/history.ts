@@ -70,12 +70,22 @@ export function payloadsOf(value: Json | undefined): Json[] {
   return Array.isArray(payloads) ? payloads.map(payloadOf) : [];
 }
 
-function payloadOf(value: Json): Json {
+/** The JSON text in each of a `Payloads`; empty for one that is no JSON. */
+export function payloadTexts(value: Json | undefined): string[] {
+  const payloads = object(value)['payloads'];
+  return Array.isArray(payloads) ? payloads.map(textIn) : [];
+}
+
+function textIn(value: Json): string {
   const { metadata, data } = object(value);
   if (Buffer.from(text(object(metadata)['encoding']), 'base64').toString('latin1') !== 'json/plain')
-    return null;
+    return '';
+  return Buffer.from(text(data), 'base64').toString('utf8');
+}
+
+function payloadOf(value: Json): Json {
   try {
-    return claimed<Json>(JSON.parse(Buffer.from(text(data), 'base64').toString('utf8')));
+    return claimed<Json>(JSON.parse(textIn(value)));
   } catch {
     // An unreadable payload carries nothing: whoever looks for an entry in it reports that it is absent.
     return null;

@@ -1,7 +1,6 @@
-import { claimed } from './claimed.ts';
-import type { Playbook } from '../language/run/playbook.ts';
+import { pathOfAddress, walkSteps, type Playbook } from '../language/run/playbook.ts';
 import type { LedgerEntry } from '../domain/ledger.ts';
-import { object, text } from './history.ts';
+import { text } from './history.ts';
 
 /** One measure of one incident. */
 export interface Measure {
@@ -77,8 +76,17 @@ function measure(
   return Number.isNaN(ms) ? { name, meaning, why } : { name, meaning, ms };
 }
 
-function effectOf(step: string, playbook: Playbook | undefined): string {
-  const { steps, actions } = object(claimed(playbook));
-  const found = (Array.isArray(steps) ? steps : []).map(object).find(({ id }) => id === step);
-  return text(object(object(actions)[text(found?.['uses'])])['effect']);
+/** Of the step that an address names, also inside loops, branches and children. */
+function effectOf(address: string, playbook: Playbook | undefined): string {
+  if (playbook === undefined) return '';
+  const path = pathOfAddress(address);
+  try {
+    for (const { path: at, step } of walkSteps(playbook)) {
+      if (at === path && step.kind === 'action') return text(playbook.actions[step.uses]?.effect);
+    }
+  } catch (error) {
+    // Of a bundle with findings nobody knows what shape its playbook has.
+    if (!(error instanceof TypeError || error instanceof RangeError)) throw error;
+  }
+  return '';
 }

@@ -121,12 +121,15 @@ const tellers: { [kind: string]: Teller } = {
   'decision.taken': (d, who) => ({
     actor: who(d['person']),
     text: `${d['verdict'] === 'approve' ? 'approves' : 'denies'} ${word(d['gate'])} through ${word(d['via'])}${because(d['reason'])}`,
-    details: [`on ${word(d['digest'])}, signed by ${word(d['keyId'])}`],
+    details: [
+      ...Object.entries(object(d['answers'])).map(([field, value]) => `${field}: ${word(value)}`),
+      `on ${word(d['digest'])}, signed by ${word(d['keyId'])}`,
+    ],
   }),
   'gate.closed': (d) => ({ text: `${word(d['gate'])} is ${word(d['answer'])}${because(d['why'])}` }),
   'command.taken': (d, who) => ({
     actor: who(d['person']),
-    text: `asks for ${word(d['command'])} through ${word(d['via'])}${because(d['reason'])}`,
+    text: `asks for ${[d['command'], d['then']].map(word).filter(Boolean).join(' and ')} through ${word(d['via'])}${because(d['reason'])}`,
   }),
   'hold.acquired': (d) => ({
     text: `holds ${word(d['target'])} for ${word(d['step'])}${d['first'] === true ? '' : ', which another incident holds too'}`,
@@ -138,6 +141,7 @@ const tellers: { [kind: string]: Teller } = {
   'hold.expired': (d) => ({ text: `the hold of ${word(d['step'])} ran out: it stays contained` }),
   'hold.ended': (d) => ({ text: `holds ${word(d['target'])} no more${because(d['why'])}` }),
   'notice.failed': (d) => ({ text: `could not be said (${word(d['what'])}): ${word(d['message'])}` }),
+  'run.continued': (d) => ({ text: `goes on in run ${Number(d['runs'] ?? 0) + 1} of its workflow` }),
   'incident.closed': (d) => ({ text: `closed: ${word(d['outcome'])}` }),
 };
 
@@ -151,6 +155,7 @@ export const quietKinds: readonly string[] = [
   'hold.settling',
   'step.verifying',
   'ledger.flushed',
+  'run.continued',
 ];
 
 /** An entry in words. A kind that is not known here is shown as it stands, never left out. */

@@ -17,7 +17,8 @@ ledger.jsonl            the ledger, an entry a line; "hash" is the SHA-256 of th
                         entry before
 seal.json               signed by the engine when the incident closed: the number of entries, the last hash, the keys of the
                         gateway that signed decisions
-history-<run>.json      Temporal's history of the workflow; activity ids are <verb>/<seq>/<hash> of ledger entries
+history-<run>.json      Temporal's history of one run of the workflow; a long incident has several, each continuing the one
+                        before. Activity ids are <verb>/<seq>/<hash> of ledger entries
 history-<run>.seal.json signed when it was exported: the SHA-256 of the history
 access-log.jsonl        the gateway's log up to the export: what was let in and what was refused. Lines about other
                         incidents are withheld but for their place in the chain

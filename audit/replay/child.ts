@@ -9,6 +9,7 @@ async function replay({ codePath, workflowId, history }: ReplayRequest): Promise
   // What a hostile history makes the SDK say is in the answer; a log of it would be noise.
   Runtime.install({ logger: new DefaultLogger('ERROR', () => undefined) });
   const activities: CapturedActivity[] = [];
+  let continued: Pick<ReplayAnswer, 'continued'> = {};
   const sinks: InjectedSinks<CaptureSinks> = {
     capture: {
       activity: {
@@ -17,15 +18,22 @@ async function replay({ codePath, workflowId, history }: ReplayRequest): Promise
         },
         callDuringReplay: true,
       },
+      continued: {
+        fn(_info, args) {
+          // As the SDK's own converter writes them into the history.
+          continued = { continued: claimed<unknown[]>(args).map((arg) => JSON.stringify(arg)) };
+        },
+        callDuringReplay: true,
+      },
     },
   };
   try {
     await Worker.runReplayHistory({ workflowBundle: { codePath }, sinks }, JSON.parse(history), workflowId);
-    return { activities };
+    return { activities, ...continued };
   } catch (error) {
     const kind = error instanceof DeterminismViolationError ? 'determinism' : 'replay';
     const message = error instanceof Error ? error.message : String(error);
-    return { activities, failure: { kind, message: message.slice(0, 2_000) } };
+    return { activities, ...continued, failure: { kind, message: message.slice(0, 2_000) } };
   }
 }
 

@@ -19,6 +19,8 @@ export interface ReplayRequest {
 /** What it answers, once. */
 export interface ReplayAnswer {
   activities: CapturedActivity[];
+  /** The arguments of the next run as JSON texts; absent when the workflow did not continue as new. */
+  continued?: string[];
   /** Absent when the workflow reproduced the history to its end. */
   failure?: {
     /** `determinism`: another workflow, or another history. `replay`: anything else. */

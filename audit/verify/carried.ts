@@ -65,6 +65,12 @@ function checkSealing(runs: readonly Run[], seal: Seal | undefined, findings: Fi
   const run = runs.at(-1);
   if (run === undefined) return;
   const last = run.activities.at(-1);
+  for (const { file, activities } of runs) {
+    for (const activity of activities) {
+      if (activity.type !== sealing || activity === last) continue;
+      findings.add('FB5408', file, `event ${activity.event}`, 'the ledger was sealed before its end');
+    }
+  }
   const at = `event ${last?.event ?? 0}`;
   if (last?.type !== sealing) {
     findings.add('FB5408', run.file, at, 'the last activity does not seal the ledger', {

@@ -100,7 +100,8 @@ function checkTaken(
       found: entry.at,
     });
   }
-  if (person === gate.requester) {
+  // A form is filled in, nothing authorised by it: who asked may know the answer.
+  if (person === gate.requester && gate.purpose !== 'answer') {
     findings.add(
       'FB5604',
       names.ledger,
@@ -148,6 +149,7 @@ function signedDecision({ incident, data }: LedgerEntry, keys: readonly PublicKe
     digest: data['digest'],
     verdict: data['verdict'],
     person: data['person'],
+    ...(data['answers'] === undefined ? {} : { answers: data['answers'] }),
     via: data['via'],
     at: data['at'],
   });

@@ -4,6 +4,7 @@ import type { Files } from '../bundle/read.ts';
 import { textOf } from '../bundle/parse.ts';
 import { names } from '../bundle/layout.ts';
 import { difference, quote, type Findings } from '../findings.ts';
+import { eventTypes, payloadTexts } from '../history.ts';
 import { replayHistory } from '../replay/run.ts';
 import type { CapturedActivity } from '../replay/messages.ts';
 import type { Run } from './runs.ts';
@@ -27,7 +28,7 @@ export async function checkReplay(
       findings.add('FB5502', run.file, '', 'the history is not in a form that is replayed');
       continue;
     }
-    const { activities, failure } = await replayHistory(
+    const { activities, continued, failure } = await replayHistory(
       { codePath, workflowId: run.workflowId, history },
       timeoutMs,
     );
@@ -39,8 +40,9 @@ export async function checkReplay(
       findings.add(code, run.file, '', `${what}: ${quote(failure.message, 600)}`);
     }
     compareActivities(run, activities, findings);
+    compareHandover(run, continued, findings);
     for (const { entries: carried } of activities)
-      for (const entry of carried) recomputed.set(entry.seq, entry);
+      for (const entry of carried) keep(run, entry, recomputed, findings);
   }
   compareEntries(recomputed, entries, findings);
   return [...recomputed.values()].toSorted((left, right) => left.seq - right.seq);
@@ -65,6 +67,41 @@ function compareActivities(run: Run, captured: readonly CapturedActivity[], find
     );
     // Everything after the first difference differs as well.
     return;
+  }
+}
+
+/** What a run hands on is nowhere else compared: a replay's core looks at the kind of the command alone. */
+function compareHandover(run: Run, continued: readonly string[] | undefined, findings: Findings): void {
+  const last = run.events.at(-1);
+  const isContinued = last?.type === eventTypes.continuedAsNew;
+  const recorded = isContinued ? payloadTexts(last?.attributes['input']).join('\n') : undefined;
+  const again = continued?.join('\n');
+  if (recorded === again) return;
+  findings.add(
+    'FB5507',
+    run.file,
+    `event ${last?.id ?? 0}`,
+    again === undefined
+      ? 'the history continues as new, the replay does not'
+      : recorded === undefined
+        ? 'the replay continues as new, the history does not'
+        : 'the replay hands on something else than the history',
+    difference(again ?? '', recorded ?? ''),
+  );
+}
+
+/** An entry travels with several activities, and over the end of a run: it must stay what it was first. */
+function keep(run: Run, entry: LedgerEntry, recomputed: Map<number, LedgerEntry>, findings: Findings): void {
+  const before = recomputed.get(entry.seq);
+  if (before === undefined) recomputed.set(entry.seq, entry);
+  else if (canonical(before) !== canonical(entry)) {
+    findings.add(
+      'FB5503',
+      run.file,
+      `entry ${entry.seq}`,
+      'the workflow, run again, produces two entries with one number',
+      difference(canonical(before), canonical(entry)),
+    );
   }
 }
 

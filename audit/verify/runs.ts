@@ -17,6 +17,7 @@ import {
   type HistoryEvent,
   type ScheduledActivity,
 } from '../history.ts';
+import { inOrder } from './chain.ts';
 import { checkSignature } from './container.ts';
 
 /** One run of the incident as its history tells it. */
@@ -213,49 +214,4 @@ function checkEnd({ file, events }: Run, findings: Findings): void {
       `events follow ${quote(ends[0]?.type)}, after which there are none`,
     );
   }
-}
-
-/** Runs from the first to the last; a chain that is broken is a finding, and then the order is the files'. */
-function inOrder(runs: Run[], seal: Seal | undefined, findings: Findings): Run[] {
-  const ordered: Run[] = [];
-  let next = runs.find(({ continues }) => continues === '');
-  while (next !== undefined && !ordered.includes(next)) {
-    ordered.push(next);
-    const { run } = next;
-    next = runs.find(({ continues }) => continues === run);
-  }
-  const last = ordered.at(-1);
-  if (ordered.length !== runs.length) {
-    findings.add(
-      'FB5409',
-      'history-<run>.json',
-      '',
-      `${runs.length} runs, of which ${ordered.length} follow from the first`,
-    );
-    return runs;
-  }
-  if (last?.events.at(-1)?.type === eventTypes.continuedAsNew) {
-    findings.add(
-      'FB5409',
-      last.file,
-      '',
-      'the run was continued as new, and what follows is not in the bundle',
-    );
-  }
-  for (const run of ordered.slice(0, -1)) {
-    if (run.events.at(-1)?.type !== eventTypes.continuedAsNew) {
-      findings.add('FB5409', run.file, '', 'a run follows this one, which was not continued');
-    }
-  }
-  if (
-    seal !== undefined &&
-    last !== undefined &&
-    (seal.runId !== last.run || seal.workflowId !== last.workflowId)
-  ) {
-    findings.add('FB5411', last.file, '', 'the ledger was sealed by another run', {
-      expected: `${seal.workflowId} ${seal.runId}`,
-      found: `${last.workflowId} ${last.run}`,
-    });
-  }
-  return ordered;
 }

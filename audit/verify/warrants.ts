@@ -1,8 +1,9 @@
 import { claimed } from '../claimed.ts';
-import type { Authority, Mandate } from '../../domain/action.ts';
+import type { Authority, Effect, Mandate } from '../../domain/action.ts';
 import type { Gate, Opening, Warrant } from '../../domain/decision.ts';
 import { canonical, digest, type Json } from '../../domain/json.ts';
 import type { PublicKey, Signed } from '../../domain/signature.ts';
+import { pathOfAddress } from '../../language/run/playbook.ts';
 import type { IncidentArguments, Seal } from '../../workflows/contract.ts';
 import { quote, type Findings } from '../findings.ts';
 import { activitiesOf, object } from '../history.ts';
@@ -84,7 +85,8 @@ export function checkWarrants(
       if (warrant === undefined || mandate === undefined) {
         findings.add('FB5608', run.file, at, `${quote(activity.type, 120)} was scheduled without a warrant`);
       } else {
-        checkOne(run, at, activity.type, mandate, warrant, gates, findings);
+        const effect = input.playbook.actions[action]?.effect;
+        checkOne(run, at, activity.type, effect, mandate, warrant, gates, findings);
       }
     }
   }
@@ -94,6 +96,7 @@ function checkOne(
   run: Run,
   at: string,
   activity: string,
+  effect: Effect | undefined,
   mandate: Mandate,
   warrant: Warrant,
   gates: ReadonlyMap<string, OpenedGate>,
@@ -128,8 +131,7 @@ function checkOne(
       `${what} ran under an authority that gate ${quote(opened.gate.id, 80)} does not name`,
     );
   }
-  const undo = activity.endsWith('.undo');
-  if ((opened.gate.purpose === 'release') !== undo) {
+  if (!authorises(opened.gate, activity.endsWith('.undo'), effect)) {
     findings.add(
       'FB5611',
       run.file,
@@ -137,7 +139,7 @@ function checkOne(
       `${what} ran under a gate whose purpose is ${quote(opened.gate.purpose, 80)}`,
     );
   }
-  if (undo && !(opened.gate.base ?? []).includes(mandate.base.digest)) {
+  if (opened.gate.purpose === 'release' && !(opened.gate.base ?? []).includes(mandate.base.digest)) {
     findings.add('FB5611', run.file, at, `${what} restored a snapshot that was not approved`, {
       expected: opened.gate.base ?? [],
       found: mandate.base.digest,
@@ -160,6 +162,12 @@ function checkOne(
   }
 }
 
+/** Who approved a reversible change that a failure undoes has approved that undo with it. A containment only a release lets go of. */
+function authorises({ purpose, undo }: Gate, isUndo: boolean, effect: Effect | undefined): boolean {
+  if (!isUndo) return purpose === 'contain' || purpose === 'change';
+  return purpose === 'release' || (purpose === 'change' && effect === 'reversible' && undo === 'on-failure');
+}
+
 /** A gate asks for what the gateway signed when the incident was opened; a release, besides, for whom the gateway says that he asked. */
 function checkBornOut(
   run: Run,
@@ -172,11 +180,12 @@ function checkBornOut(
 ): void {
   const input = claimed<IncidentArguments>(run.input);
   const { approvals, release, requester } = claimed<Partial<Opening>>(input.opening.payload);
-  const undo = gate.purpose === 'release';
-  const wanted = undo
+  const isRelease = gate.purpose === 'release';
+  const path = pathOfAddress(mandate.step);
+  const wanted = isRelease
     ? release
-    : approvals !== undefined && Object.hasOwn(approvals, mandate.step)
-      ? approvals[mandate.step]
+    : approvals !== undefined && Object.hasOwn(approvals, path)
+      ? approvals[path]
       : undefined;
   if (canonical(gate.approval) !== canonical(wanted ?? null)) {
     findings.add('FB5612', run.file, at, `${what} needed other approvals than the incident was opened with`, {
@@ -185,7 +194,7 @@ function checkBornOut(
     });
   }
   let asked: string | undefined = requester;
-  if (undo) {
+  if (isRelease) {
     const { request } = warrant;
     if (request === undefined) {
       findings.add('FB5612', run.file, at, `nothing that the gateway signed asks for ${what}`);
@@ -200,8 +209,10 @@ function checkBornOut(
       'the request',
       findings,
     );
-    const { command, incident, person } = request.payload;
-    asked = command === 'release' && incident === gate.incident ? person : undefined;
+    const { command, then, incident, person } = request.payload;
+    // Cancelling with `undo` asks for the release as well.
+    const asks = command === 'release' || (command === 'cancel' && then === 'undo');
+    asked = asks && incident === gate.incident ? person : undefined;
   }
   if (asked !== gate.requester) {
     findings.add('FB5612', run.file, at, `${what} names another requester than the gateway does`, {

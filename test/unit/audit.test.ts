@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { findingTitles, quote } from '../../audit/findings.ts';
@@ -93,9 +93,11 @@ const entry = (kind: string, at: string, data: LedgerEntry['data']): LedgerEntry
 describe('measures', () => {
   const playbook = {
     steps: [
-      { id: 'q', uses: 'contain' },
-      { id: 'e', uses: 'look' },
+      { kind: 'action', id: 'q', uses: 'contain' },
+      { kind: 'action', id: 'e', uses: 'look' },
+      { kind: 'foreach', id: 'each', steps: [{ kind: 'playbook', id: 'run', playbook: 'T-2' }] },
     ],
+    children: { 'T-2': { steps: [{ kind: 'action', id: 'q', uses: 'contain' }] } },
     actions: { contain: { effect: 'contain' }, look: { effect: 'read' } },
   } as unknown as Playbook;
   const alert = entry('alert.joined', '2026-01-01T00:00:02Z', {
@@ -126,6 +128,21 @@ describe('measures', () => {
     });
   });
 
+  test('find the containment inside loops and children, and take no namesake for it', () => {
+    const inside = verified('each[3]/run/q', 'verified', '2026-01-01T00:00:50Z');
+    expect(ms([alert, inside])).toMatchObject({ MTTC: 50_000 });
+    expect(ms([alert, { ...inside, data: { ...inside.data, step: 'each[3]/q' } }])).toMatchObject({
+      MTTC: undefined,
+    });
+  });
+
+  test('of a playbook that runs itself, in a bundle that somebody made, are not known', () => {
+    const endless = { steps: [{ kind: 'playbook', id: 'r', playbook: 'X' }] };
+    const hostile = { ...endless, actions: {}, children: { X: endless } } as unknown as Playbook;
+    const found = measuresOf([alert, verified('q', 'verified', '2026-01-01T00:00:50Z')], hostile);
+    expect(found.find(({ name }) => name === 'MTTC')).not.toHaveProperty('ms');
+  });
+
   test('say what cannot be known', () => {
     for (const measure of measuresOf([], undefined))
       expect(measure).toMatchObject({ why: expect.any(String) });
@@ -134,19 +151,11 @@ describe('measures', () => {
 
 describe('the story', () => {
   test('has words for every kind of entry that the workflow notes', async () => {
-    const files = [
-      'recorder',
-      'gates',
-      'patience',
-      'joined',
-      'incident',
-      'release',
-      'state',
-      'interpreter/action',
-    ];
+    const folder = new URL('../../workflows/', import.meta.url);
+    const files = await readdir(folder, { recursive: true });
     const kinds = new Set<string>();
-    for (const file of files) {
-      const text = await readFile(new URL(`../../workflows/${file}.ts`, import.meta.url), 'utf8');
+    for (const file of files.filter((name) => name.endsWith('.ts'))) {
+      const text = await readFile(new URL(file, folder), 'utf8');
       for (const [, kind = ''] of text.matchAll(/(?:note\(\s*|kind: )'([a-z-]+\.[a-z-]+)'/g)) kinds.add(kind);
     }
     expect(kinds.size).toBeGreaterThan(20);
