@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { binary } from './binaries.ts';
 import { BINARY_NAMES } from './binaries/catalogue.ts';
-import type { BinaryName } from './binaries/catalogue.ts';
 import { startKubernetes } from './kubernetes.ts';
 import { startTemporal } from './temporal.ts';
+import { timeSkippingJars } from './time-skipping/jars.ts';
 
 /** Something that runs until it is stopped, and the environment with which a program finds it. */
 interface Part {
@@ -82,9 +82,13 @@ function partNames(value: string): PartName[] {
   });
 }
 
-function binaryName(value: string, previous: BinaryName[] = []): BinaryName[] {
-  const known = BINARY_NAMES.find((name) => name === value);
-  if (known === undefined) throw new InvalidArgumentError(`there are ${BINARY_NAMES.join(', ')}`);
+/** Everything that can be prepared ahead: the programs, and the time-skipping server's jars. */
+const PREPARED = [...BINARY_NAMES, 'time-skipping'] as const;
+type Prepared = (typeof PREPARED)[number];
+
+function preparedName(value: string, previous: Prepared[] = []): Prepared[] {
+  const known = PREPARED.find((name) => name === value);
+  if (known === undefined) throw new InvalidArgumentError(`there are ${PREPARED.join(', ')}`);
   return [...previous, known];
 }
 
@@ -99,10 +103,11 @@ program
 program
   .command('build')
   .description('find or build the programs, and print where they are')
-  .argument('[names...]', 'default: all', binaryName)
-  .action(async (names: BinaryName[] | undefined) => {
+  .argument('[names...]', `some of ${PREPARED.join(', ')}; default: all programs`, preparedName)
+  .action(async (names: Prepared[] | undefined) => {
     for (const name of names?.length ? names : BINARY_NAMES) {
-      process.stdout.write(`${name} ${await binary(name)}\n`);
+      const path = name === 'time-skipping' ? await timeSkippingJars() : await binary(name);
+      process.stdout.write(`${name} ${path}\n`);
     }
   });
 

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { whyNoTimeSkipping } from '../../testbed/time-skipping.ts';
 import { checks, tiers } from './parts.ts';
 import type { Check, Tier } from './parts.ts';
 import { answers, run } from './process.ts';
@@ -85,12 +86,24 @@ async function missing(programs: readonly string[]): Promise<Tally | undefined> 
   return skip(`${why}: install Go 1.26 or newer, or set FIREBREAK_BIN_<NAME> for each`);
 }
 
+/** Fetches the time-skipping server ahead of the tests. Where it cannot be fetched though its tools are there, the tests fail of it. */
+async function prepareTimeSkipping(): Promise<void> {
+  const why = await whyNoTimeSkipping();
+  if (why === undefined)
+    await run(process.execPath, ['testbed/main.ts', 'build', 'time-skipping'], {
+      live: true,
+      limitMinutes: 15,
+    });
+  else say(`   tests on the time-skipping server are skipped: ${why}`);
+}
+
 async function tier(
-  { name, programs, workers, limitMinutes }: Tier,
+  { name, programs, timeSkipping, workers, limitMinutes }: Tier,
   extra: readonly string[],
 ): Promise<Tally> {
   const obstacle = await missing(programs);
   if (obstacle !== undefined) return obstacle;
+  if (timeSkipping === true) await prepareTimeSkipping();
   const file = join(reports, `${name}.json`);
   const { code, late } = await run(
     process.execPath,

@@ -3,10 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
+import { InternalConnectionOptionsSymbol } from '@temporalio/client/lib/connection.js';
+import { msToTs, tsToMs } from '@temporalio/common/lib/time.js';
 import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
 import type { Action } from '../../domain/action.ts';
 import {
   gateDigest,
+  type Cancellation,
   type Command,
   type Decision,
   type Gate,
@@ -16,11 +19,13 @@ import {
 import type { IncidentView, Policy } from '../../domain/incident.ts';
 import { digest, sha256, type Digest, type JsonObject } from '../../domain/json.ts';
 import type { Signed } from '../../domain/signature.ts';
-import type { ActionStep, Playbook } from '../../language/run/playbook.ts';
+import type { Approval } from '../../domain/person.ts';
+import { walkSteps, type ActionStep, type Playbook } from '../../language/run/playbook.ts';
 import { openState, type State } from '../../stores/index.ts';
 import { alertFor } from './alert.ts';
 import { houseOf } from './house.ts';
 import { startTemporal, type Temporal } from '../../testbed/temporal.ts';
+import { startTimeSkipping } from '../../testbed/time-skipping.ts';
 import { bundleWorkflows, type WorkflowBundle } from '../../worker/bundle.ts';
 import type { Boundary } from '../../worker/verbs.ts';
 import { createWorker } from '../../worker/worker.ts';
@@ -42,7 +47,7 @@ export const people: Policy['people'] = [
 
 /** A real Temporal, real stores and a worker in this process: all of an incident but the gateway and the world. */
 export class Engine {
-  readonly temporal: Temporal;
+  readonly temporal: Omit<Temporal, 'start'>;
   readonly dir: string;
   readonly state: State;
   readonly client: Client;
@@ -54,7 +59,7 @@ export class Engine {
   static #bundle: Promise<WorkflowBundle> | undefined;
 
   private constructor(parts: {
-    temporal: Temporal;
+    temporal: Omit<Temporal, 'start'>;
     dir: string;
     state: State;
     connection: Connection;
@@ -69,18 +74,34 @@ export class Engine {
     this.taskQueue = `test-${randomBytes(4).toString('hex')}`;
   }
 
-  static async start(): Promise<Engine> {
+  /** `timeSkipping`: on the server whose time `pass` moves. */
+  static async start({ timeSkipping = false } = {}): Promise<Engine> {
     Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('WARN') });
-    const temporal = await startTemporal();
+    const temporal = await (timeSkipping ? startTimeSkipping() : startTemporal());
     const dir = await mkdtemp(join(tmpdir(), 'firebreak-engine-'));
     const state = await openState(dir, {
       maxTotalBytes: 1e9,
       maxArtefactBytes: 1e8,
       maxRefusalsPerMinute: 1000,
     });
-    const connection = await Connection.connect({ address: temporal.address });
+    const test = { [InternalConnectionOptionsSymbol]: { supportsTestService: timeSkipping } };
+    const connection = await Connection.connect({ ...test, address: temporal.address });
     const native = await NativeConnection.connect({ address: temporal.address });
     return new Engine({ temporal, dir, state, connection, native });
+  }
+
+  /** The server's clock. */
+  async now(): Promise<Date> {
+    const answer = await this.#connection.testService?.getCurrentTime({});
+    return answer === undefined ? new Date() : new Date(tsToMs(answer.time));
+  }
+
+  /** Lets the time-skipping server's clock go on by so much: every timer that falls due meanwhile fires. */
+  async pass(ms: number): Promise<void> {
+    const { testService } = this.#connection;
+    if (testService === undefined)
+      throw new Error('time can only be skipped by Engine.start({ timeSkipping: true })');
+    await testService.unlockTimeSkippingWithSleep({ duration: msToTs(ms) });
   }
 
   bundle(): Promise<WorkflowBundle> {
@@ -135,7 +156,11 @@ export class Engine {
 
   async open(options: {
     actions: readonly Action[];
+    /** Of a playbook of actions one after the other; what is left out is the first action, on the incident's namespace. */
     steps?: Partial<ActionStep>[];
+    /** A whole one, in place of `steps`. Its `actions` are filled in. */
+    playbook?: Pick<Playbook, 'steps'> & Partial<Playbook>;
+    inputs?: JsonObject;
     mode?: Mode;
     namespace?: string;
     policy?: Partial<Policy>;
@@ -144,6 +169,8 @@ export class Engine {
     /** What somebody with access to Temporal makes of the input after it was signed. */
     forge?: (input: IncidentArguments) => IncidentArguments;
     key?: string;
+    /** Events after which a run continues as new. */
+    continueAfter?: number;
   }): Promise<OpenIncident> {
     const { actions, mode = 'approve', namespace = 'shop', requester = 'falco' } = options;
     const key = sha256(options.key ?? randomBytes(8).toString('hex'));
@@ -156,7 +183,7 @@ export class Engine {
       version: 1,
       description: '',
       inputs: {},
-      steps: (options.steps ?? [{}]).map((step, index) => ({
+      steps: (options.steps ?? [{}]).map((step, index): ActionStep => ({
         kind: 'action',
         id: `s${index + 1}`,
         uses: actions[0]?.name ?? '',
@@ -171,8 +198,9 @@ export class Engine {
           { name, effect, timing, holds, input: {}, outputs: {} },
         ]),
       ),
+      ...options.playbook,
     };
-    const inputs: JsonObject = {};
+    const inputs = options.inputs ?? {};
     const policy = this.policy(options.policy);
     const opening: Opening = {
       type: 'firebreak/opening/v1',
@@ -183,11 +211,9 @@ export class Engine {
       severity: 'critical',
       requester,
       about: { cluster: 'c1', namespace },
-      approvals: Object.fromEntries(
-        playbook.steps.map(({ id, approve }) => [id, approve ?? policy.approval] as const),
-      ),
+      approvals: approvalsOf(playbook, policy.approval),
       release: policy.release,
-      at: new Date().toISOString(),
+      at: (await this.now()).toISOString(),
     };
     const signed: Signed<Opening> =
       options.unsigned === true
@@ -210,6 +236,7 @@ export class Engine {
       policy,
       opening: signed,
       requester,
+      ...(options.continueAfter === undefined ? {} : { continueAfter: options.continueAfter }),
     };
     const input = options.forge?.(genuine) ?? genuine;
     const handle = await this.client.workflow.start(incidentWorkflow, {
@@ -220,6 +247,17 @@ export class Engine {
     });
     return new OpenIncident(this, input, workflowId, handle);
   }
+}
+
+function approvalsOf(playbook: Playbook, usual: Approval): Opening['approvals'] {
+  const approvals: Opening['approvals'] = {};
+  for (const { path, step } of walkSteps(playbook)) {
+    if (step.kind === 'action') approvals[path] = step.approve ?? usual;
+    if (step.kind === 'approve') approvals[path] = step.approve;
+    if (step.kind === 'ask')
+      approvals[path] = { from: step.from, count: 1, withinMs: step.withinMs, otherwise: 'deny' };
+  }
+  return approvals;
 }
 
 type Handle = Awaited<ReturnType<Client['workflow']['start']>>;
@@ -275,7 +313,7 @@ export class OpenIncident {
       verdict: 'approve',
       person,
       via: 'api',
-      at: new Date().toISOString(),
+      at: (await this.engine.now()).toISOString(),
       ...rest,
     };
     const { gatewaySigner } = this.engine.state;
@@ -292,16 +330,32 @@ export class OpenIncident {
     });
   }
 
-  async command(person: string, command: Command['command'], reason = 'because'): Promise<unknown> {
+  /** Fills in a form. */
+  answer(person: string, gate: string, answers: JsonObject): Promise<unknown> {
+    return this.decide(person, { gate, answers });
+  }
+
+  cancel(person: string, then: Cancellation, reason = 'because'): Promise<unknown> {
+    return this.command(person, 'cancel', reason, then);
+  }
+
+  async command(
+    person: string,
+    command: Command['command'],
+    reason = 'because',
+    then?: Cancellation,
+  ): Promise<unknown> {
     const nonce = randomBytes(8).toString('hex');
     const signed = await this.engine.state.gatewaySigner.sign<Command>({
       type: 'firebreak/command/v1',
       incident: this.incident,
       command,
+      // oxlint-disable-next-line unicorn/no-thenable -- the command's own key
+      ...(then === undefined ? {} : { then }),
       person,
       reason,
       via: 'api',
-      at: new Date().toISOString(),
+      at: (await this.engine.now()).toISOString(),
       nonce,
     });
     return this.handle.executeUpdate(commandUpdate, { args: [signed], updateId: nonce });
