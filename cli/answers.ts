@@ -32,12 +32,15 @@ const view = z.looseObject({
   requester: z.string(),
   openedAt: z.string(),
   closedAt: z.string().exactOptional(),
+  outputs: z.record(z.string(), z.unknown()).exactOptional(),
+  stepsOmitted: z.number().exactOptional(),
   alerts: z.number(),
   ledger: z.looseObject({ count: z.number() }),
   steps: z.array(
     z.looseObject({
       id: z.string(),
       action: z.string(),
+      kind: z.string().exactOptional(),
       status: z.string(),
       why: z.string().exactOptional(),
       notCovered: z.array(limit),
@@ -87,6 +90,21 @@ const view = z.looseObject({
         ),
         base: z.array(z.string()).exactOptional(),
         hold: z.looseObject({ forMs: z.number() }).exactOptional(),
+        undo: z.string().exactOptional(),
+        question: z.string().exactOptional(),
+        form: z
+          .record(
+            z.string(),
+            z.looseObject({
+              type: z.enum(['string', 'integer', 'number', 'boolean']),
+              title: z.string(),
+              default: z.json().exactOptional(),
+              oneOf: z.array(z.string()).exactOptional(),
+              min: z.number().exactOptional(),
+              max: z.number().exactOptional(),
+            }),
+          )
+          .exactOptional(),
         approval: z.looseObject({ from: z.array(z.string()), count: z.number() }),
         requester: z.string(),
         expiresAt: z.string(),

@@ -109,7 +109,7 @@ function alertFacts({ alert, alerts }: GateNotice): Blocks {
   if (alert === null) return [];
   const facts: [string, string, number][] = [
     ['rule', alert.rule, 120],
-    ['says', alert.summary, 300],
+    ['says', alert.summary, 250],
     ['where', [alert.cluster, alert.namespace, alert.pod].filter((part) => part !== '').join(' / '), 200],
     ['image', alert.image, 160],
   ];

@@ -1,8 +1,10 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { digest as digestOf } from '../../domain/json.ts';
+import { cancellations } from '../../domain/decision.ts';
+import { digest as digestOf, type JsonObject } from '../../domain/json.ts';
 import { incidentView, summaries, takenWord, type ShownGate, type ShownIncident } from '../answers.ts';
 import { confirm } from '../confirm.ts';
 import { CliError, usage } from '../failure.ts';
+import { fillIn, gatherAnswer } from '../form.ts';
 import { openGateway, type Gateway } from '../gateway.ts';
 import { examples } from '../help.ts';
 import { note, print, safe } from '../output.ts';
@@ -15,11 +17,15 @@ const id = 'inc-0123456789abcdef-abc234';
 
 /** `firebreak incident …`: all through the gateway, as the person whose token it is. */
 export function incidentCommand(): Command {
-  const incident = new Command('incident').description('See incidents, decide, release, take over.');
+  const incident = new Command('incident').description(
+    'See incidents, decide, answer, cancel, release, take over.',
+  );
   incident.addCommand(list());
   incident.addCommand(show());
   incident.addCommand(approve());
   incident.addCommand(deny());
+  incident.addCommand(answer());
+  incident.addCommand(cancel());
   for (const command of [
     commanding(
       'release',
@@ -103,6 +109,61 @@ function deny(): Command {
   return examples(command, [[`firebreak incident deny ${id} --reason "A drill"`, 'one denial is enough']]);
 }
 
+function answer(): Command {
+  const command = withIncident('answer', 'Fill in the form that an incident asks for.')
+    .option('--gate <gate>', 'which question; needed when several are open')
+    .option('--set <field=value>', 'one answer; the default stands for a field that is not set', gatherAnswer)
+    .option('--digest <sha256>', 'refuse unless the question has this digest')
+    .option('--reason <text>', 'a remark; it is kept in the ledger')
+    .option('-y, --yes', 'do not ask')
+    .action(async (incident: string, _: object, self: Command) => {
+      const options = self.optsWithGlobals<DecisionOptions & { gate?: string; set?: Map<string, string> }>();
+      await decide('answer', incident, options.gate, options);
+    });
+  return examples(command, [
+    [
+      `firebreak incident answer ${id} --set ticket=INC-4711 --set page=true`,
+      'shows what is sent, then asks you',
+    ],
+  ]);
+}
+
+function cancel(): Command {
+  const command = withIncident(
+    'cancel',
+    'Cancel the playbook of an incident. It lets go of no containment by itself.',
+  )
+    .addOption(
+      new Option(
+        '--then <choice>',
+        'stop: what runs is stopped, what was applied stays; undo: then changes are undone, and a release of the containments is asked for; hold: what runs is finished, and the incident stays open',
+      )
+        .choices(cancellations)
+        .makeOptionMandatory(),
+    )
+    .requiredOption('--reason <text>', 'why; it is kept in the ledger')
+    .action(async (incident: string, _: object, self: Command) => {
+      const { then, reason, ...options } = self.optsWithGlobals<
+        GlobalOptions & { then: string; reason: string }
+      >();
+      const gateway = await openGateway(options);
+      const body = { command: 'cancel', then, reason };
+      const taken = takenWord(await gateway.post(`v1/incidents/${incident}/commands`, body));
+      print(
+        options,
+        taken,
+        () => `${incident}: cancel (${then}) is taken. See: firebreak incident show ${incident}`,
+      );
+    });
+  return examples(command, [
+    [`firebreak incident cancel ${id} --then stop --reason "False alarm"`, 'what was applied stays'],
+    [
+      `firebreak incident cancel ${id} --then undo --reason "Wrong service"`,
+      'containments only once others approve',
+    ],
+  ]);
+}
+
 function withIncident(name: string, description: string): Command {
   return new Command(name)
     .description(description)
@@ -132,10 +193,10 @@ function commanding(name: 'release' | 'takeover' | 'handback', description: stri
 
 /** Shows the gate, has it confirmed, and sends the digest of just what was shown. */
 async function decide(
-  verdict: 'approve' | 'deny',
+  wish: 'approve' | 'deny' | 'answer',
   incident: string,
   wanted: string | undefined,
-  options: DecisionOptions,
+  options: DecisionOptions & { set?: Map<string, string> },
 ): Promise<void> {
   const gateway = await openGateway(options);
   const view = await readIncident(gateway, incident);
@@ -157,15 +218,34 @@ async function decide(
     );
   }
   note(renderGate(view, open));
-  if (options.yes !== true) await confirm(`\nApprove ${safe(gate.id, 200)} of ${incident}?`);
-  const reason = options.reason === undefined ? {} : { reason: options.reason };
-  const body = { gate: gate.id, digest, verdict, ...reason };
-  const answer = takenWord(await gateway.post(`v1/incidents/${incident}/decisions`, body));
+  const answers = wish === 'deny' ? undefined : answersTo(gate, wish, options.set);
+  if (answers !== undefined) note(`\nYour answers: ${safe(JSON.stringify(answers), 4_000)}`);
+  const question = wish === 'answer' ? 'Send them for' : 'Approve';
+  if (options.yes !== true) await confirm(`\n${question} ${safe(gate.id, 200)} of ${incident}?`);
+  const verdict = wish === 'deny' ? 'deny' : 'approve';
+  const said = {
+    ...(options.reason === undefined ? {} : { reason: options.reason }),
+    ...(answers === undefined ? {} : { answers }),
+  };
+  const body = { gate: gate.id, digest, verdict, ...said };
+  const taken = takenWord(await gateway.post(`v1/incidents/${incident}/decisions`, body));
   print(
     options,
-    { ...answer, gate: gate.id, digest, verdict },
-    () => `${incident}: your word on ${safe(gate.id, 200)} is taken (${verdict}).`,
+    { ...taken, gate: gate.id, digest, verdict },
+    () => `${incident}: your word on ${safe(gate.id, 200)} is taken (${wish}).`,
   );
+}
+
+/** A form is answered, anything else is approved: neither by the other's command. */
+function answersTo(
+  { id: gate, form }: ShownGate['gate'],
+  wish: 'approve' | 'answer',
+  set: ReadonlyMap<string, string> = new Map(),
+): JsonObject | undefined {
+  if (form !== undefined && wish === 'answer') return fillIn(form, set);
+  if (form !== undefined) throw usage(`${safe(gate, 200)} asks for a form: use firebreak incident answer`);
+  if (wish === 'answer') throw usage(`${safe(gate, 200)} has no form: use firebreak incident approve`);
+  return undefined;
 }
 
 function chosen(view: ShownIncident, wanted: string | undefined): ShownGate {

@@ -1,4 +1,6 @@
 import type { ShownGate, ShownIncident, ShownStep } from '../answers.ts';
+import type { FormField } from '../../domain/decision.ts';
+import { wanted } from '../../domain/form.ts';
 import { paint, paragraph, safe } from '../output.ts';
 import { limits } from './limits.ts';
 import { duration, when } from './time.ts';
@@ -7,17 +9,24 @@ import { duration, when } from './time.ts';
 export function renderGate(view: ShownIncident, { gate, digest, decisions, escalated }: ShownGate): string {
   const { approval } = gate;
   const who = `${approval.count} of ${approval.from.map((group) => safe(group, 64)).join(', ')}`;
+  const answers = gate.purpose === 'answer';
   const called = escalated ? ', or those it was escalated to' : '';
   const lines = [
-    paint('bold', `${safe(gate.id, 200)}: ${purposes[gate.purpose] ?? safe(gate.purpose, 40)}`),
+    paint('bold', `${safe(gate.id, 700)}: ${purposes[gate.purpose] ?? safe(gate.purpose, 40)}`),
     field('Incident', `${safe(view.incident, 64)}, ${safe(view.title)}`),
+    ...(gate.question === undefined ? [] : [field('Question', safe(gate.question, 2_000))]),
+    ...Object.entries(gate.form ?? {}).map(([name, one]) => field('Field', asked(name, one))),
     ...gate.authorities.flatMap(authority),
+    ...(gate.undo === undefined ? [] : [field('Then', 'a later failure undoes it, without asking again')]),
     ...(gate.hold === undefined
       ? []
       : [field('Holds', `for ${duration(gate.hold.forMs)}, then people are called`)]),
     ...(gate.base ?? []).map((base) => field('Restores', safe(base, 80))),
-    field('May decide', `${who}${called}; not ${safe(gate.requester, 64)}, who requested it`),
-    field('Until', `${when(gate.expiresAt)}; after that nothing is changed`),
+    // A form grants nothing: who requested it may fill it in.
+    answers
+      ? field('May answer', `${who}${called}`)
+      : field('May decide', `${who}${called}; not ${safe(gate.requester, 64)}, who requested it`),
+    field('Until', `${when(gate.expiresAt)}; after that ${expired(gate.purpose)}`),
     ...decisions.map(({ person, verdict, at }) =>
       field('So far', `${safe(person, 64)}: ${safe(verdict, 20)}, ${when(at)}`),
     ),
@@ -31,7 +40,21 @@ const purposes: { readonly [purpose: string]: string } = {
   contain: 'contain',
   change: 'change something',
   release: 'release what is held',
+  proceed: 'go on, or not',
+  answer: 'fill in a form',
 };
+
+function expired(purpose: string): string {
+  return purpose === 'proceed' || purpose === 'answer'
+    ? 'the playbook does not go on from here'
+    : 'nothing is changed';
+}
+
+/** `pods (a whole number from 1 to 10; else 2): How many pods?` */
+function asked(name: string, one: FormField): string {
+  const preset = one.default === undefined ? '' : `; else ${safe(JSON.stringify(one.default), 100)}`;
+  return `${safe(name, 64)} (${safe(wanted(one), 400)}${preset}): ${safe(one.title, 300)}`;
+}
 
 function authority({
   action,

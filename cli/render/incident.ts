@@ -1,5 +1,5 @@
 import type { Verdict } from '../../domain/action.ts';
-import type { IncidentSummary, ShownIncident, ShownStep } from '../answers.ts';
+import type { IncidentSummary, ShownGate, ShownIncident, ShownStep } from '../answers.ts';
 import { paint, paragraph, safe, table, type Style } from '../output.ts';
 import { renderGate } from './gate.ts';
 import { limits } from './limits.ts';
@@ -35,10 +35,33 @@ export function renderIncident(view: ShownIncident): string {
         `DECISION NEEDED${gate.escalated ? ' (escalated: nobody has answered)' : ''}`,
       ),
       renderGate(view, gate),
-      paint('cyan', `$ firebreak incident approve ${safe(view.incident, 64)} ${safe(gate.gate.id, 200)}`),
+      paint('cyan', `$ firebreak incident ${command(gate)}`),
     ]),
     ...view.steps.flatMap((step) => ['', ...renderStep(step)]),
+    ...omitted(view),
+    ...outputs(view),
   ].join('\n');
+}
+
+/** How to answer; the quotes are the shell's, as an address may hold brackets. */
+function command({ gate }: ShownGate): string {
+  const id = safe(gate.id, 700);
+  const incident = safe(gate.incident, 64);
+  const which = /^[\w.#/-]+$/.test(id) ? id : `'${id.replaceAll("'", "'\\''")}'`;
+  if (gate.purpose !== 'answer') return `approve ${incident} ${which}`;
+  const fields = Object.keys(gate.form ?? {}).map((name) => ` --set ${safe(name, 64)}=…`);
+  return `answer ${incident} --gate ${which}${fields.join('')}`;
+}
+
+function omitted({ stepsOmitted = 0 }: ShownIncident): string[] {
+  return stepsOmitted === 0 ? [] : ['', `And ${stepsOmitted} steps of loops that ended well.`];
+}
+
+function outputs({ outputs: found = {} }: ShownIncident): string[] {
+  const lines = Object.entries(found).map(([name, value]) =>
+    paragraph(`${safe(name, 64)}: ${safe(JSON.stringify(value) ?? '', 1_000)}`, '    ', '  '),
+  );
+  return lines.length === 0 ? [] : ['', paint('bold', 'Outputs'), ...lines];
 }
 
 function renderStep(step: ShownStep): string[] {
@@ -48,7 +71,7 @@ function renderStep(step: ShownStep): string[] {
       ? []
       : [`  ${safe(applied.changes, 10)} changes made, ${safe(applied.already, 10)} found done`];
   return [
-    `${paint(stepStyle(step), safe(step.status, 20).toUpperCase().padEnd(10))} ${paint('bold', safe(step.id, 100))}  ${safe(step.action, 100)}`,
+    `${paint(stepStyle(step), safe(step.status, 20).toUpperCase().padEnd(10))} ${paint('bold', safe(step.id, 700))}  ${safe(step.action, 100)}`,
     ...(step.why === undefined ? [] : [paragraph(safe(step.why), '  ')]),
     ...(step.holdUntil === undefined ? [] : [`  Holds until ${when(step.holdUntil)}`]),
     ...changes,
@@ -90,6 +113,7 @@ function statusStyle({ status, gates }: ShownIncident): Style {
 
 function stepStyle({ status }: ShownStep): Style {
   if (status === 'failed' || status === 'refused' || status === 'denied') return 'red';
+  if (status === 'cancelled' || status === 'undone') return 'yellow';
   if (status === 'held' || status === 'done' || status === 'released') return 'green';
   return 'dim';
 }

@@ -16,7 +16,9 @@ const prefix = 'field.';
 /** A window that asks for each field by its type. @throws Problem FB1320 for a form that Slack cannot show */
 export function fillInView(bound: GateForm, { question, form = {} }: Gate): ModalView {
   const fields = Object.entries(form);
-  const tooLong = fields.some(([name, { max = 0 }]) => name.length > most.name || max > most.typed);
+  const tooLong = fields.some(
+    ([name, { type, max = 0 }]) => name.length > most.name || (type === 'string' && max > most.typed),
+  );
   if (fields.length > most.fields || tooLong) {
     throw new Problem(
       422,

@@ -1,0 +1,43 @@
+import { InvalidArgumentError } from 'commander';
+import type { FormField } from '../domain/decision.ts';
+import { answersProblem, type Form } from '../domain/form.ts';
+import type { Json, JsonObject } from '../domain/json.ts';
+import { usage } from './failure.ts';
+import { safe } from './output.ts';
+
+/** Gathers `--set field=text` as Commander meets them. @throws InvalidArgumentError */
+export function gatherAnswer(
+  text: string,
+  gathered: ReadonlyMap<string, string> = new Map(),
+): Map<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('Write field=value.');
+  const name = text.slice(0, at);
+  if (gathered.has(name)) throw new InvalidArgumentError(`${name} is given twice.`);
+  return new Map([...gathered, [name, text.slice(at + 1)]]);
+}
+
+/**
+ * A form filled in with texts, each read by its field's type, and with the defaults of those that were not given.
+ * @throws CliError FB6101 naming the first that does not fit
+ */
+export function fillIn(form: Form, given: ReadonlyMap<string, string>): JsonObject {
+  const read = [...given].map(([name, text]): [string, Json] => {
+    const field = Object.hasOwn(form, name) ? form[name] : undefined;
+    return [name, field === undefined ? text : typed(field, text)];
+  });
+  const presets = Object.entries(form).flatMap(([name, { default: preset }]): [string, Json][] =>
+    preset === undefined || given.has(name) ? [] : [[name, preset]],
+  );
+  const answers: JsonObject = Object.fromEntries([...presets, ...read]);
+  const problem = answersProblem(form, answers);
+  if (problem === undefined) return answers;
+  throw usage(`--set ${safe(problem.field, 64)}: ${safe(problem.message, 600)}`);
+}
+
+/** What is not of the field's type stays a text, for the check to name. */
+function typed({ type }: FormField, text: string): Json {
+  if (type === 'string') return text;
+  if (type === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
+  return /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i.test(text) ? Number(text) : text;
+}
