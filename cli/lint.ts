@@ -6,7 +6,7 @@ import { compilePlaybook } from '../language/compile/compile.ts';
 import type { Problem } from '../language/compile/problem.ts';
 import { catalogue } from '../worker/catalogue.ts';
 import { loadConfiguration } from '../worker/config/load.ts';
-import { loadPlaybooks, playbookFiles } from '../worker/playbooks.ts';
+import { loadLibrary, loadPlaybooks, playbookFiles } from '../worker/playbooks.ts';
 import { exists } from './exists.ts';
 import { usage } from './failure.ts';
 import { safe } from './output.ts';
@@ -45,7 +45,9 @@ async function lintPath(path: string, signatures: readonly ActionSignature[]): P
       const { problems, warnings } = await loadPlaybooks(path, signatures);
       return { files: (await playbookFiles(path)).length, problems: [...problems, ...warnings] };
     }
-    const compiled = compilePlaybook({ file: path, text: await readFile(path, 'utf8') }, signatures);
+    const text = await readFile(path, 'utf8');
+    const library = await loadLibrary(dirname(dirname(path)));
+    const compiled = compilePlaybook({ file: path, text }, signatures, library);
     return { files: 1, problems: 'ok' in compiled ? compiled.warnings : compiled.problems };
   } catch (error) {
     const code = systemCode(error);

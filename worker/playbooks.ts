@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { ActionSignature } from '../domain/action.ts';
 import { FirebreakError, systemCode } from '../domain/errors.ts';
-import { compilePlaybook } from '../language/compile/compile.ts';
+import { compilePlaybook, playbookId, type Library, type PlaybookText } from '../language/compile/compile.ts';
 import type { Problem } from '../language/compile/problem.ts';
 import type { CompiledPlaybook } from '../language/run/playbook.ts';
 
@@ -28,7 +28,7 @@ export class PlaybooksInvalid extends FirebreakError {
 }
 
 /**
- * Compiles `<dir>/<folder>/playbook.yaml` of every folder, in the order of their names.
+ * Compiles `<dir>/<folder>/playbook.yaml` of every folder, in the order of their names. They may run each other.
  * @throws FirebreakError FB6005 when the directory cannot be read
  */
 export async function loadPlaybooks(
@@ -36,8 +36,11 @@ export async function loadPlaybooks(
   signatures: readonly ActionSignature[],
 ): Promise<LoadedPlaybooks> {
   const loaded: LoadedPlaybooks = { playbooks: new Map(), problems: [], warnings: [] };
-  for (const file of await playbookFiles(dir)) {
-    const compiled = compilePlaybook({ file, text: await readFile(file, 'utf8') }, signatures);
+  const texts = await playbookTexts(dir);
+  const library = libraryOf(texts);
+  for (const text of texts) {
+    const { file } = text;
+    const compiled = compilePlaybook(text, signatures, library);
     if ('problems' in compiled) {
       loaded.problems.push(...compiled.problems);
       continue;
@@ -49,6 +52,36 @@ export async function loadPlaybooks(
     else loaded.problems.push(duplicate(file, id, twin.file));
   }
   return loaded;
+}
+
+/** The playbooks below a directory, uncompiled: what a playbook among them may run as a child. @throws FirebreakError FB6005 */
+export async function loadLibrary(dir: string): Promise<Library> {
+  return libraryOf(await playbookTexts(dir));
+}
+
+async function playbookTexts(dir: string): Promise<PlaybookText[]> {
+  const files = await playbookFiles(dir);
+  return Promise.all(files.map(async (file) => ({ file, text: await readFile(file, 'utf8') })));
+}
+
+/** By the id that each file gives; of two with the same id the first, as when they are loaded. */
+function libraryOf(texts: readonly PlaybookText[]): Library {
+  const byId = new Map<string, PlaybookText>();
+  for (const text of texts) {
+    const id = playbookId(text.text);
+    if (id !== undefined && !byId.has(id)) byId.set(id, text);
+  }
+  return { get: (id) => byId.get(id), ids: () => byId.keys() };
+}
+
+/** The playbooks that one may run as steps: those in the folders beside its own, when it lies in `<folder>/playbook.yaml`. */
+export async function libraryAround(file: string): Promise<Library | undefined> {
+  if (basename(file) !== 'playbook.yaml') return undefined;
+  const dir = dirname(dirname(resolve(file)));
+  const texts: PlaybookText[] = [];
+  for (const beside of await playbookFiles(dir))
+    texts.push({ file: beside, text: await readFile(beside, 'utf8') });
+  return libraryOf(texts);
 }
 
 /** The playbook files below a directory. @throws FirebreakError FB6005 */
