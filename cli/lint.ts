@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { ActionSignature } from '../domain/action.ts';
 import { FirebreakError, systemCode } from '../domain/errors.ts';
 import { compilePlaybook } from '../language/compile/compile.ts';
@@ -46,7 +46,9 @@ async function lintPath(path: string, signatures: readonly ActionSignature[]): P
       return { files: (await playbookFiles(path)).length, problems: [...problems, ...warnings] };
     }
     const text = await readFile(path, 'utf8');
-    const library = await loadLibrary(dirname(dirname(path)));
+    // A file that lies as playbooks do may run its neighbours.
+    const isInLibrary = basename(path) === 'playbook.yaml';
+    const library = isInLibrary ? await loadLibrary(dirname(dirname(resolve(path)))) : undefined;
     const compiled = compilePlaybook({ file: path, text }, signatures, library);
     return { files: 1, problems: 'ok' in compiled ? compiled.warnings : compiled.problems };
   } catch (error) {

@@ -2,27 +2,17 @@ import type { ActionSignature } from '../../domain/action.ts';
 import { digest } from '../../domain/json.ts';
 import type { CompiledPlaybook, Playbook } from '../run/playbook.ts';
 import { placeIn, readDocument, type Source } from './document.ts';
-import { isObject } from './json-object.ts';
+import type { Library, PlaybookText } from './library.ts';
 import { lint } from './lint.ts';
+import { lintFile } from './lint/file.ts';
 import { compileFile } from './playbook.ts';
 import { fieldOf, suggest, type Finding, type Problem, type Result } from './problem.ts';
 import type { CompiledChild, FindChild } from './session.ts';
 import { readShape } from './shape-findings.ts';
 
+export { libraryOf, playbookId, type Library, type PlaybookText } from './library.ts';
 export { walkSource, sourceBlocks, type Placed } from './source/walk.ts';
 export { kindOf } from './source/kinds.ts';
-
-/** A playbook's file, read. */
-export interface PlaybookText {
-  file: string;
-  text: string;
-}
-
-/** The playbooks that others may run, by id. `ids` are for suggestions. */
-export interface Library {
-  get(id: string): PlaybookText | undefined;
-  ids?(): Iterable<string>;
-}
 
 /** More problems than these help nobody. */
 const maxProblems = 100;
@@ -43,13 +33,6 @@ export function compilePlaybook(
   if ('problems' in compiled) return compiled;
   const playbook = compiler.freeze(compiled.ok);
   return { ok: { playbook, digest: digest(playbook), file: text.file }, warnings: compiled.warnings };
-}
-
-/** The id that a playbook's file gives; undefined when it cannot be read. */
-export function playbookId(text: string): string | undefined {
-  const reading = readDocument(text);
-  const id = 'source' in reading && isObject(reading.source.value) ? reading.source.value['id'] : undefined;
-  return typeof id === 'string' ? id : undefined;
 }
 
 class Compiler {
@@ -74,7 +57,14 @@ class Compiler {
     const find: FindChild = (id) => this.#find(id, [...around, shape.file.id]);
     const { findings, child, usedInputs } = compileFile(source, shape.file, this.#actions, find);
     if (findings.length > 0) return { problems: tell(findings) };
-    return { ok: child, warnings: tell(lint(shape.file, this.#actions, usedInputs)) };
+    const children = Object.fromEntries(child.children.map((id) => [id, this.#ready(id).playbook]));
+    const told = [
+      ...lint(shape.file, this.#actions, usedInputs),
+      ...lintFile(shape.file, child.playbook, children, this.#actions),
+    ];
+    if (told.some(({ severity }) => severity !== 'warning'))
+      return { problems: tell(told.filter(({ severity }) => severity !== 'warning')) };
+    return { ok: child, warnings: tell(told) };
   }
 
   /** The playbook with all that it uses. */

@@ -40,7 +40,7 @@ export function declarationFindings(inputs: Declarations): Finding[] {
     const { default: preset } = declaration;
     const fault = preset === undefined ? undefined : inputFault(declaration, preset);
     if (fault === undefined) return [];
-    const plain = declaration.oneOf === undefined && declaration.type !== 'secret';
+    const plain = declaration.oneOf === undefined;
     return [
       {
         code: 'FB2060',
@@ -61,8 +61,8 @@ export function boundsProblem({
   oneOf,
   min,
   max,
-}: Pick<InputDeclaration, 'type' | 'items' | 'oneOf' | 'min' | 'max'>):
-  { path: string[]; message: string; fix: string } | undefined {
+  default: preset,
+}: Omit<InputDeclaration, 'description'>): { path: string[]; message: string; fix: string } | undefined {
   const fault = (
     key: string,
     message: string,
@@ -72,6 +72,12 @@ export function boundsProblem({
     message,
     fix,
   });
+  if (type === 'secret' && preset !== undefined)
+    return fault(
+      'default',
+      'a secret has no default',
+      'remove it: whoever runs the playbook names the secret',
+    );
   if (items !== undefined && type !== 'list')
     return fault('items', `a ${type} has no items`, 'remove items, or write type: list');
   if (oneOf !== undefined && type !== 'string')

@@ -49,6 +49,7 @@ export class Expressions {
     this.#unterminated(broken);
     const unknowns = found.map((expression): Unknown => {
       const { shape } = this.#checked(expression, view, secrets);
+      if (!expression.whole) this.#inText(expression, shape);
       return { path: expression.path, shape: expression.whole ? shape : 'string' };
     });
     for (const { path: at } of broken) unknowns.push({ path: at, shape: 'dyn' });
@@ -143,6 +144,18 @@ export class Expressions {
           fix: 'pass it on by itself, as ${{ inputs.token }}, to an input that takes a secret',
         });
     return checked;
+  }
+
+  /** Only text, numbers and booleans can stand inside a text. */
+  #inText({ path, index }: Found, shape: Shape): void {
+    if (typeof shape === 'string' && !shape.startsWith('map')) return;
+    this.findings.push({
+      code: 'FB2041',
+      path,
+      offset: this.#source.offsetIn(path, index),
+      message: `${typeof shape === 'object' && 'list' in shape ? 'a list' : 'a map'} cannot stand inside a text`,
+      fix: "use one of its values, or join a list: names.join(', ')",
+    });
   }
 
   #unterminated(broken: readonly Unterminated[]): void {

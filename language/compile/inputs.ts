@@ -3,8 +3,6 @@ import { bind, wanted, type InputFault } from '../run/inputs.ts';
 import type { Playbook } from '../run/playbook.ts';
 import { suggest } from './problem.ts';
 
-export { inputFault } from '../run/inputs.ts';
-
 /** Something wrong with the inputs somebody gave. */
 export interface InputProblem {
   code: 'FB2061' | 'FB2062' | 'FB2063';

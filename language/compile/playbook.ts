@@ -101,8 +101,9 @@ function sizeFindings(file: SourceFile): Finding[] {
   if (count <= maxSteps) return [];
   return [
     {
-      code: 'FB2018',
+      code: 'FB2010',
       path: ['steps'],
+      atKey: true,
       message: `the playbook has ${count} steps, nested ones included`,
       fix: `a playbook has at most ${maxSteps} steps; split it`,
     },

@@ -21,6 +21,16 @@ const kinds: { [kind in StepKind]: { key: keyof SourceStep; needs: string[]; tak
 };
 const common = ['id', 'if', 'needs', 'timeout', 'retry', 'continue-on-error', 'on-failure'];
 
+/** The keys of which a step has one. */
+export const kindKeys: readonly string[] = Object.values(kinds).map(({ key }) => key);
+
+/** What must stand beside each. */
+export const requiredKeys: { [key: string]: string[] } = Object.fromEntries(
+  Object.values(kinds)
+    .filter(({ needs }) => needs.length > 0)
+    .map(({ key, needs }) => [key, needs]),
+);
+
 /** What a step does. `approve` tells a kind only where no other key does. */
 export function kindOf(step: SourceStep): StepKind {
   return kindsOf(step)[0] ?? 'approve';
@@ -38,14 +48,13 @@ export function kindFindings(file: SourceFile): Finding[] {
 
 function findingsOf(step: SourceStep, path: Path): Finding[] {
   const [kind, second] = kindsOf(step);
-  const keys = Object.values(kinds).map(({ key }) => key);
   if (kind === undefined)
     return [
       {
         code: 'FB2013',
         path,
         message: `the step "${step.id}" does not say what it does`,
-        fix: `add one of: ${keys.join(', ')}`,
+        fix: `add one of: ${kindKeys.join(', ')}`,
       },
     ];
   const { key, needs, takes } = kinds[kind];

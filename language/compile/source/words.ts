@@ -76,7 +76,7 @@ export function templateText(max: number): z.ZodString {
     .string({ error: fix })
     .min(1, { error: fix })
     .max(max, { error: fix })
-    .refine((value) => value.trim() !== '', { error: fix });
+    .refine((value) => value === '' || value.trim() !== '', { error: fix });
 }
 
 export function condition(description: string): z.ZodString {

@@ -15,7 +15,7 @@ export const makeForeach: MakeStep<'foreach' | 'max-items' | 'steps'> = (session
   if (Array.isArray(step.foreach) && step.foreach.length > step['max-items'])
     session.findings.push({
       code: 'FB2017',
-      path: [...path, 'max-items'],
+      path: [...path, 'foreach'],
       message: `the list has ${step.foreach.length} items, more than max-items`,
       fix: `raise max-items to ${step.foreach.length}, or shorten the list`,
     });

@@ -17,10 +17,13 @@ export interface Made {
   irreversible?: string | undefined;
 }
 
+/** A step that has these keys. */
+export type Saying<K extends keyof SourceStep> = SourceStep & { [key in K]: NonNullable<SourceStep[key]> };
+
 /** Compiles the keys of one kind of step. */
-export type MakeStep<K extends keyof SourceStep = keyof SourceStep> = (
+export type MakeStep<K extends keyof SourceStep = never> = (
   session: Session,
-  step: SourceStep & Required<{ [key in K]: NonNullable<SourceStep[key]> }>,
+  step: Saying<K>,
   path: Path,
   view: View,
 ) => Made;

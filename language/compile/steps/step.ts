@@ -12,7 +12,7 @@ import { makeAsk } from './ask.ts';
 import { makeEnd, makeFail } from './end.ts';
 import { makeForeach } from './foreach.ts';
 import { compileList } from './list.ts';
-import type { Made, MakeStep } from './made.ts';
+import type { Made, MakeStep, Saying } from './made.ts';
 import { makeParallel } from './parallel.ts';
 import { makePlaybook } from './playbook.ts';
 import { makeSet } from './set.ts';
@@ -27,20 +27,32 @@ export interface CompiledStep {
   irreversible: string | undefined;
 }
 
-const makers: { [kind in StepKind]: MakeStep<never> } = {
-  action: makeAction as MakeStep<never>,
-  playbook: makePlaybook as MakeStep<never>,
-  parallel: makeParallel as MakeStep<never>,
-  foreach: makeForeach as MakeStep<never>,
-  switch: makeSwitch as MakeStep<never>,
-  while: makeWhile as MakeStep<never>,
-  wait: makeWait as MakeStep<never>,
-  approve: makeApprove as MakeStep<never>,
-  ask: makeAsk as MakeStep<never>,
-  set: makeSet as MakeStep<never>,
-  fail: makeFail as MakeStep<never>,
-  end: makeEnd as MakeStep<never>,
+const makers: { [kind in StepKind]: MakeStep } = {
+  action: maker(['uses'], makeAction),
+  playbook: maker(['playbook'], makePlaybook),
+  parallel: maker(['parallel'], makeParallel),
+  foreach: maker(['foreach', 'max-items', 'steps'], makeForeach),
+  switch: maker(['switch', 'cases'], makeSwitch),
+  while: maker(['while', 'max-rounds', 'steps'], makeWhile),
+  wait: maker(['wait'], makeWait),
+  approve: maker(['approve'], makeApprove),
+  ask: maker(['ask'], makeAsk),
+  set: maker(['set'], makeSet),
+  fail: maker(['fail'], makeFail),
+  end: maker(['end'], makeEnd),
 };
+
+function maker<K extends keyof SourceStep>(keys: readonly K[], make: MakeStep<K>): MakeStep {
+  return (session, step, path, view) => {
+    // The shape of the file was checked before.
+    if (!says(step, keys)) throw new TypeError(`the step ${step.id} lacks one of ${keys.join(', ')}`);
+    return make(session, step, path, view);
+  };
+}
+
+function says<K extends keyof SourceStep>(step: SourceStep, keys: readonly K[]): step is Saying<K> {
+  return keys.every((key) => step[key] !== undefined);
+}
 
 /** Compiles a step of any kind. @param view what the step itself sees */
 export function compileStep(

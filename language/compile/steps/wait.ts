@@ -16,6 +16,14 @@ export const makeWait: MakeStep<'wait'> = (session, step, path, view) => {
       message: `${action.name} changes things, and a wait only reads`,
       fix: 'use an action that only reads; firebreak action list tells which do',
     });
+  const [everyMs, withinMs] = [milliseconds(wait.every) ?? 0, milliseconds(wait.within) ?? 0];
+  if (everyMs > withinMs)
+    session.findings.push({
+      code: 'FB2056',
+      path: [...at, 'every'],
+      message: `every is ${wait.every}, and the wait ends after ${wait.within}`,
+      fix: 'make every at most within',
+    });
   const outputs = outputsOf(action);
   const reading = fields({ verdict: 'string', outputs });
   const looking = { ...view, names: { ...view.names, reading } };
@@ -26,8 +34,8 @@ export const makeWait: MakeStep<'wait'> = (session, step, path, view) => {
         condition: session.expressions.condition(wait.until, [...at, 'until'], looking),
         uses: wait.uses,
         with: inputsOf(session, wait.with ?? {}, [...at, 'with'], action, view),
-        everyMs: milliseconds(wait.every) ?? 0,
-        withinMs: milliseconds(wait.within) ?? 0,
+        everyMs,
+        withinMs,
       },
     },
     outputs,
