@@ -81,7 +81,7 @@ async function soak(suite: Soak, amount: number, seed: number): Promise<Result> 
     });
     const counted: Tally = late
       ? failed(suite.file, `took longer than ${suite.limitMinutes} minutes, and was ended`)
-      : tally(read<JestReport>(report), code, suite.file);
+      : tally(jestReport(report), code, suite.file);
     return {
       suite: suite.name,
       at: new Date().toISOString(),
@@ -92,7 +92,7 @@ async function soak(suite: Soak, amount: number, seed: number): Promise<Result> 
       outcome: counted.failed === 0 && counted.passed > 0 && counted.skipped === 0 ? 'passed' : 'failed',
       tookSeconds: Math.round((performance.now() - began) / 1000),
       machine: `${platform()} ${arch()}, ${cpus().length} cores, Node ${process.versions.node}`,
-      seen: existsSync(seen) ? read<Result['seen']>(seen) : {},
+      seen: seenIn(seen),
       failures: counted.failures.map(({ where, why }) => `${where}: ${why}`.slice(0, 1000)),
     };
   } finally {
@@ -100,9 +100,13 @@ async function soak(suite: Soak, amount: number, seed: number): Promise<Result> 
   }
 }
 
-function read<T>(file: string): T {
-  const written: T = JSON.parse(readFileSync(file, 'utf8'));
-  return written;
+/** What a test has counted; nothing when it has not come that far. */
+function seenIn(file: string): Result['seen'] {
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+}
+
+function jestReport(file: string): JestReport {
+  return JSON.parse(readFileSync(file, 'utf8'));
 }
 
 function git(...args: string[]): string {

@@ -1,7 +1,14 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
-import { worst, type Action, type ActionContext, type Authority, type Claim } from '../../domain/action.ts';
+import {
+  worst,
+  type Action,
+  type ActionContext,
+  type Authority,
+  type Claim,
+  type Effect,
+} from '../../domain/action.ts';
 import { canonical } from '../../domain/json.ts';
 
 /** A world of one switch a namespace, behind HTTP on this machine: it outlives the process that changes it. */
@@ -10,10 +17,10 @@ export class LoopbackWorld {
   /** Every change that was carried out, `<namespace> on` or `<namespace> off`; a second one is not a change but counts. */
   readonly writes: string[] = [];
   readonly #server: Server;
-  readonly #unanswered: (incident: string, verb: string) => Promise<void>;
+  readonly #unanswered: (incident: string, activity: string) => Promise<void>;
 
   /** @param unanswered waited for between a change and its answer: a kill there is a change whose outcome nobody heard */
-  constructor(unanswered: (incident: string, verb: string) => Promise<void>) {
+  constructor(unanswered: (incident: string, activity: string) => Promise<void>) {
     this.#unanswered = unanswered;
     this.#server = createServer((request, response) => {
       const [, namespace = '', wanted] = (request.url ?? '').split('/');
@@ -24,9 +31,8 @@ export class LoopbackWorld {
       if (wanted === 'on') this.on.add(namespace);
       else this.on.delete(namespace);
       this.writes.push(`${namespace} ${wanted}`);
-      void this.#unanswered(String(request.headers['x-incident']), String(request.headers['x-verb'])).then(
-        () => response.end('{}'),
-      );
+      const { 'x-incident': incident, 'x-activity': activity } = request.headers;
+      void this.#unanswered(String(incident), String(activity)).then(() => response.end('{}'));
     });
   }
 
@@ -44,16 +50,24 @@ export class LoopbackWorld {
 
 type Input = { cluster: string; namespace: string };
 
-const authorityOf = ({ cluster, namespace }: Input): Authority => ({
-  action: 'test.switch',
+const authorityOf = (action: string, { cluster, namespace }: Input): Authority => ({
+  action,
   targets: [{ kind: 'Namespace', cluster, name: namespace, uid: `uid-${namespace}` }],
   rule: 'turn the switch on',
   caps: { switches: 1 },
   undo: 'restore',
 });
 
-/** The one action over such a world: as careful as a real one, and no more. */
+/** The actions over such a world, as careful as real ones and no more: one contains, one changes what can be undone, one only looks. */
 export function loopbackActions(url: string): Action[] {
+  return [
+    loopbackAction(url, 'test.switch', 'contain'),
+    loopbackAction(url, 'test.dial', 'reversible'),
+    loopbackAction(url, 'test.look', 'read'),
+  ];
+}
+
+function loopbackAction(url: string, name: string, effect: Effect): Action {
   async function isOn(namespace: string): Promise<boolean> {
     const answer = (await (await fetch(`${url}/${namespace}`)).json()) as { on: boolean };
     return answer.on;
@@ -63,17 +77,17 @@ export function loopbackActions(url: string): Action[] {
     { incident, input }: { incident: string; input: Input },
     verb: 'apply' | 'undo',
   ): Promise<void> {
-    const headers = { 'x-incident': incident, 'x-verb': verb };
+    const headers = { 'x-incident': incident, 'x-activity': `${name}.${verb}` };
     await context.beforeWrite('writing');
     const wanted = verb === 'apply' ? 'on' : 'off';
     await fetch(`${url}/${input.namespace}/${wanted}`, { method: 'PUT', headers, signal: context.signal });
     await context.checkpoint('written');
   }
   const action: Action<Input> = {
-    name: 'test.switch',
+    name,
     title: 'Turn a switch on',
     summary: 'For tests.',
-    effect: 'contain',
+    effect,
     input: z.strictObject({ cluster: z.string(), namespace: z.string() }),
     outputs: { type: 'object' },
     permissions: [],
@@ -86,15 +100,15 @@ export function loopbackActions(url: string): Action[] {
       heartbeatMs: 2_000,
       attempts: 3,
     },
-    holds: true,
+    holds: effect === 'contain',
     async plan(context, { input }) {
       await context.checkpoint('reading');
       const before = canonical({ on: await isOn(input.namespace) });
       const snapshot = await context.evidence.put(before, 'application/json');
       await context.checkpoint('snapshot stored');
       return {
-        action: action.name,
-        authority: authorityOf(input),
+        action: name,
+        authority: authorityOf(name, input),
         facts: [{ ...input, supports: [], pods: 1, environment: 'production' }],
         changes: [],
         changeCount: 1,
@@ -111,12 +125,12 @@ export function loopbackActions(url: string): Action[] {
     },
     async apply(context, mandate) {
       const already = await isOn(mandate.input.namespace);
-      if (!already) await turn(context, mandate, 'apply');
+      if (!already && effect !== 'read') await turn(context, mandate, 'apply');
       return {
         changes: [],
         already: already ? 1 : 0,
         measures: {},
-        outputs: {},
+        outputs: { already },
         artefacts: [],
         unavailable: [],
       };
@@ -124,9 +138,8 @@ export function loopbackActions(url: string): Action[] {
     async verify(context, { input }) {
       await context.checkpoint('looking');
       const on = await isOn(input.namespace);
-      const claims: Claim[] = [
-        { claim: 'the switch is on', verdict: on ? 'verified' : 'failed', detail: '' },
-      ];
+      const verdict = on || effect === 'read' ? 'verified' : 'failed';
+      const claims: Claim[] = [{ claim: 'the switch is on', verdict, detail: '' }];
       return { state: on ? 'in-place' : 'absent', verdict: worst(claims), claims };
     },
     async undo(context, mandate) {
@@ -136,5 +149,5 @@ export function loopbackActions(url: string): Action[] {
       return { changes: [], already: 0, conflicts: [], notRestored: [], claims: [] };
     },
   };
-  return [action];
+  return action;
 }

@@ -2,8 +2,11 @@ import type { Boundary } from '../../worker/verbs.ts';
 
 const forever = new Promise<never>(() => undefined);
 
+/** Whether to stop at a place, which is the nth that the workflow has reached. */
+type IsPlace = (place: string, nth: number) => boolean;
+
 interface Stop {
-  place: string;
+  isPlace: IsPlace;
   standing: boolean;
   arrived: PromiseWithResolvers<void>;
   /** Settles when the workflow may go on, in another process. */
@@ -32,8 +35,13 @@ export class Watch {
 
   /** Stops the workflow when it reaches `place`. Ask before it begins. */
   stopAt(workflowId: string, place: string): void {
+    this.stopWhere(workflowId, (reached) => reached === place);
+  }
+
+  /** Stops the workflow at the first place that `isPlace` holds of. Ask before it begins. */
+  stopWhere(workflowId: string, isPlace: IsPlace): void {
     const stop = {
-      place,
+      isPlace,
       standing: false,
       arrived: Promise.withResolvers<void>(),
       left: Promise.withResolvers<void>(),
@@ -67,7 +75,7 @@ export class Watch {
     seen.push(place);
     const stop = this.#stops.get(workflowId);
     if (stop === undefined) return;
-    if (stop.place === place) {
+    if (stop.isPlace(place, seen.length)) {
       stop.standing = true;
       stop.arrived.resolve();
     }

@@ -15,12 +15,8 @@ import { loopbackActions, LoopbackWorld } from '../support/loopback-world.ts';
 import { Watch } from '../support/watch.ts';
 
 const watch = new Watch();
-const world = new LoopbackWorld((incident, verb) =>
-  watch.reached({
-    workflowId: workflowIdOf(incident) ?? '',
-    activity: `test.switch.${verb}`,
-    boundary: 'unanswered',
-  }),
+const world = new LoopbackWorld((incident, activity) =>
+  watch.reached({ workflowId: workflowIdOf(incident) ?? '', activity, boundary: 'unanswered' }),
 );
 let engine: Engine;
 let url: string;
