@@ -139,10 +139,11 @@ function contains(value: Json, part: Json): boolean {
   );
 }
 
-function showExpected(expected: ExpectedStep | ExpectedQuestion): string {
+function showExpected(expected: string | { [address: string]: unknown }): string {
   if (typeof expected === 'string') return expected;
-  const [[address = '', wanted] = []] = Object.entries(expected);
-  return `${address}: ${typeof wanted === 'string' ? wanted : show(wanted)}`;
+  return Object.entries(expected)
+    .map(([address, wanted]) => `${address}: ${typeof wanted === 'string' ? wanted : show(wanted)}`)
+    .join();
 }
 
 function showStep({ address, status, verdict, why, with: input, outputs }: StepEnd): string {

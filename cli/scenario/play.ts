@@ -51,7 +51,7 @@ export function play(scenario: Scenario, playbook: Playbook): Played {
   if (played.problems.length > 0 || 'problems' in bound) return played;
   const facts = factsOf(scenario, playbook, bound.ok);
   const mode = scenario.given.mode ?? 'approve';
-  const world = new World(scenario, playbook, mode, String(facts.incident['requester']));
+  const world = new World(scenario, playbook, mode, requesterOf(scenario));
   played.asked = world.asked;
   const interpreter = createInterpreter(playbook, facts);
   try {
@@ -133,7 +133,8 @@ function conclude(interpreter: Interpreter, world: World, played: Played): void 
 }
 
 /** The facts as an incident has them; what an alert does not say is empty, as a detector's field may be. */
-function factsOf({ name, given }: Scenario, playbook: Playbook, inputs: JsonObject): Facts {
+function factsOf(scenario: Scenario, playbook: Playbook, inputs: JsonObject): Facts {
+  const { name, given } = scenario;
   const severity: Severity = given.severity ?? given.alert?.severity ?? playbook.severity ?? 'high';
   const at = new Date(start).toISOString();
   const alert: JsonObject =
@@ -153,17 +154,25 @@ function factsOf({ name, given }: Scenario, playbook: Playbook, inputs: JsonObje
           fields: {},
           detectedAt: at,
           receivedAt: at,
-          owner: 'detector',
+          owner: detector,
           raw: { digest: sha256(''), size: 0, mediaType: 'application/json' },
           ...jsonCopy(given.alert),
         };
-  const requester = given.requester ?? (given.alert === undefined ? 'requester' : String(alert['owner']));
   const incident = {
     id: 'inc-0000000000000000-aaaaaa',
     title: given.alert?.rule ?? name,
     severity,
     mode: given.mode ?? 'approve',
-    requester,
+    requester: requesterOf(scenario),
   };
   return { inputs, alert, incident };
+}
+
+/** Whose token an alert came with, when it does not say. */
+const detector = 'detector';
+
+/** Who opened the incident: the owner of the alert's token, or the person who ran the playbook. */
+function requesterOf({ given }: Scenario): string {
+  if (given.requester !== undefined) return given.requester;
+  return given.alert === undefined ? 'requester' : (given.alert.owner ?? detector);
 }

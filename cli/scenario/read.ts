@@ -20,7 +20,7 @@ export interface ScenarioProblem {
 /** A scenario that could be read, with the way back to its text. */
 export interface Scenario extends ScenarioFile {
   file: string;
-  problem(code: string, path: Path, message: string, fix: string): ScenarioProblem;
+  problem: (this: void, code: string, path: Path, message: string, fix: string) => ScenarioProblem;
 }
 
 /** Reads a scenario file. Never throws on what a file may hold. */

@@ -1,5 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { FirebreakError, systemCode } from '../../domain/errors.ts';
 import type { CompiledPlaybook } from '../../language/run/playbook.ts';
 import { catalogue } from '../../worker/catalogue.ts';
@@ -79,15 +79,14 @@ async function compiled(
   file: string,
   loaded: Map<string, Promise<LoadedPlaybooks>>,
 ): Promise<CompiledPlaybook> {
-  const dir = dirname(dirname(file));
+  const place = resolve(file);
+  const dir = dirname(dirname(place));
   const loading = loaded.get(dir) ?? loadPlaybooks(dir, catalogue().signatures);
   loaded.set(dir, loading);
   const { playbooks, problems } = await loading;
-  const found = [...playbooks.values()].find(
-    (one) => one.file === join(dir, basename(dirname(file)), 'playbook.yaml'),
-  );
+  const found = [...playbooks.values()].find((one) => one.file === place);
   if (found !== undefined) return found;
-  const own = problems.filter((problem) => problem.file === file);
+  const own = problems.filter((problem) => problem.file === place);
   throw new PlaybooksInvalid(own.length > 0 ? own : problems);
 }
 
