@@ -1,12 +1,12 @@
 import { readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { ActionSignature } from '../domain/action.ts';
 import { FirebreakError, systemCode } from '../domain/errors.ts';
 import { compilePlaybook } from '../language/compile/compile.ts';
 import type { Problem } from '../language/compile/problem.ts';
 import { catalogue } from '../worker/catalogue.ts';
 import { loadConfiguration } from '../worker/config/load.ts';
-import { loadLibrary, loadPlaybooks, playbookFiles } from '../worker/playbooks.ts';
+import { libraryAround, loadPlaybooks, playbookFiles } from '../worker/playbooks.ts';
 import { exists } from './exists.ts';
 import { usage } from './failure.ts';
 import { safe } from './output.ts';
@@ -46,9 +46,7 @@ async function lintPath(path: string, signatures: readonly ActionSignature[]): P
       return { files: (await playbookFiles(path)).length, problems: [...problems, ...warnings] };
     }
     const text = await readFile(path, 'utf8');
-    // A file that lies as playbooks do may run its neighbours.
-    const isInLibrary = basename(path) === 'playbook.yaml';
-    const library = isInLibrary ? await loadLibrary(dirname(dirname(resolve(path)))) : undefined;
+    const library = await libraryAround(path);
     const compiled = compilePlaybook({ file: path, text }, signatures, library);
     return { files: 1, problems: 'ok' in compiled ? compiled.warnings : compiled.problems };
   } catch (error) {

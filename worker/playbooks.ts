@@ -54,11 +54,6 @@ export async function loadPlaybooks(
   return loaded;
 }
 
-/** The playbooks below a directory, uncompiled: what a playbook among them may run as a child. @throws FirebreakError FB6005 */
-export async function loadLibrary(dir: string): Promise<Library> {
-  return libraryOf(await playbookTexts(dir));
-}
-
 async function playbookTexts(dir: string): Promise<PlaybookText[]> {
   const files = await playbookFiles(dir);
   return Promise.all(files.map(async (file) => ({ file, text: await readFile(file, 'utf8') })));
@@ -77,11 +72,7 @@ function libraryOf(texts: readonly PlaybookText[]): Library {
 /** The playbooks that one may run as steps: those in the folders beside its own, when it lies in `<folder>/playbook.yaml`. */
 export async function libraryAround(file: string): Promise<Library | undefined> {
   if (basename(file) !== 'playbook.yaml') return undefined;
-  const dir = dirname(dirname(resolve(file)));
-  const texts: PlaybookText[] = [];
-  for (const beside of await playbookFiles(dir))
-    texts.push({ file: beside, text: await readFile(beside, 'utf8') });
-  return libraryOf(texts);
+  return libraryOf(await playbookTexts(dirname(dirname(resolve(file)))));
 }
 
 /** The playbook files below a directory. @throws FirebreakError FB6005 */
