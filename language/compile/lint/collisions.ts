@@ -55,7 +55,7 @@ export const collisions: Rule = (linted) => {
 };
 
 function aimsIn(step: Step, linted: Linted): Aim[] {
-  return [...inside(step, undefined)].flatMap((inner) => {
+  return [...inside(step, {})].flatMap((inner) => {
     const signature = signatureOf(inner, linted);
     if (inner.kind !== 'action' || signature === undefined || signature.effect === 'read') return [];
     const { required } = signature.input;

@@ -3,9 +3,9 @@ import { allAncestors, contains, inside, warning, type Rule } from './rule.ts';
 
 /** An attacker uses the time that people take: what contains first waits for nobody but its own approval. */
 export const containFirst: Rule = (linted) => {
-  const { playbook, placeOf, steps } = linted;
+  const { children, placeOf, steps } = linted;
   const anyIn = (step: Step, is: (inner: Step) => boolean): boolean =>
-    [...inside(step, playbook.children)].some((inner) => is(inner));
+    [...inside(step, children)].some((inner) => is(inner));
   const told = new Set<Step>();
   return steps.flatMap((stood) => {
     if (!contains(stood.step, linted) || stood.top !== 'steps') return [];
@@ -49,9 +49,7 @@ export const containmentOnFailure: Rule = (linted) =>
 export const containmentMayFail: Rule = (linted) =>
   linted.steps
     .filter(({ step }) => step.continueOnError === true)
-    .filter(({ step }) =>
-      [...inside(step, linted.playbook.children)].some((inner) => contains(inner, linted)),
-    )
+    .filter(({ step }) => [...inside(step, linted.children)].some((inner) => contains(inner, linted)))
     .map(({ step }) =>
       warning(
         'FB2097',

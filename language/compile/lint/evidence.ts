@@ -60,7 +60,7 @@ function collects(step: Step, conditions: ReadonlySet<string>, search: Search): 
 function inChild(id: string, search: Search): boolean {
   const known = search.children.get(id);
   if (known !== undefined) return known;
-  const steps = search.linted.playbook.children?.[id]?.steps ?? [];
+  const steps = search.linted.children[id]?.steps ?? [];
   const ends = steps.filter((step) => canEnd(step));
   const collected = steps.some(
     (step) => collects(step, new Set(), search) && ends.every((end) => ancestors(end, steps).includes(step)),

@@ -9,7 +9,7 @@ export const changeInWhile: Rule = (linted) =>
   linted.steps
     .filter(({ step }) => step.kind === 'while')
     .flatMap(({ step }) =>
-      [...inside(step, undefined)]
+      [...inside(step, {})]
         .filter((inner) => changes(inner, linted))
         .map((inner) =>
           warning(
@@ -25,7 +25,7 @@ export const changeInWhile: Rule = (linted) =>
 export const changeInForeach: Rule = (linted) =>
   linted.steps.flatMap(({ step }) => {
     if (step.kind !== 'foreach') return [];
-    const changing = [...inside(step, linted.playbook.children)].filter((inner) => changes(inner, linted));
+    const changing = [...inside(step, linted.children)].filter((inner) => changes(inner, linted));
     if (changing.length === 0) return [];
     const findings = [];
     const untold = changing.filter((inner) => inner.kind === 'action' && inner.approve === undefined);

@@ -1,5 +1,5 @@
 import type { ActionSignature } from '../../../domain/action.ts';
-import { blocksOf, topBlocks, type ChildPlaybook, type Playbook, type Step } from '../../run/playbook.ts';
+import { blocksOf, topBlocks, type ChildPlaybook, type Step } from '../../run/playbook.ts';
 import type { Finding, Path } from '../problem.ts';
 
 /** Leads from a step, by its id, to its place in the file, or to that of one of its keys. Steps of child playbooks have none. */
@@ -7,7 +7,11 @@ export type PlaceOf = (step: string, key?: string) => Path;
 
 /** A resolved playbook as the rules see it. */
 export interface Linted {
-  playbook: Playbook;
+  playbook: ChildPlaybook;
+  /** Those that it and its children run, by id. */
+  children: { [id: string]: ChildPlaybook };
+  /** The catalogue: a frozen playbook no longer says what bears on evidence. */
+  actions: ReadonlyMap<string, ActionSignature>;
   placeOf: PlaceOf;
   /** Every step of the file itself, each with where it stands; those of child playbooks are linted with their own file. */
   steps: readonly Stood[];
@@ -70,7 +74,7 @@ export function allAncestors({ step, siblings, around }: Stood): Step[] {
  */
 export function* inside(
   step: Step,
-  children: Playbook['children'],
+  children: Linted['children'],
   walked: Set<string> = new Set(),
 ): Generator<Step> {
   yield step;
@@ -78,21 +82,21 @@ export function* inside(
     if (name !== 'on-failure') for (const inner of steps) yield* inside(inner, children, walked);
   if (step.kind !== 'playbook' || walked.has(step.playbook)) return;
   walked.add(step.playbook);
-  for (const inner of children?.[step.playbook]?.steps ?? []) yield* inside(inner, children, walked);
+  for (const inner of children[step.playbook]?.steps ?? []) yield* inside(inner, children, walked);
 }
 
 /** What the action of a step does; undefined for other kinds. */
-export function signatureOf(step: Step, { playbook }: Pick<Linted, 'playbook'>): ActionSignature | undefined {
-  return step.kind === 'action' ? playbook.actions[step.uses] : undefined;
+export function signatureOf(step: Step, { actions }: Linted): ActionSignature | undefined {
+  return step.kind === 'action' ? actions.get(step.uses) : undefined;
 }
 
 /** Whether a step, by itself, changes the world. */
-export function changes(step: Step, linted: Pick<Linted, 'playbook'>): boolean {
+export function changes(step: Step, linted: Linted): boolean {
   const effect = signatureOf(step, linted)?.effect;
   return effect !== undefined && effect !== 'read';
 }
 
 /** Whether a step, by itself, contains. */
-export function contains(step: Step, linted: Pick<Linted, 'playbook'>): boolean {
+export function contains(step: Step, linted: Linted): boolean {
   return signatureOf(step, linted)?.effect === 'contain';
 }
