@@ -89,16 +89,22 @@ async function patiently<T>(client: Client, what: string, run: () => Promise<T>)
   }
 }
 
-/**
- * Takes an incident from its first question to its end, whatever happens to the worker meanwhile: Ada approves, 45 further alerts join, Ada asks for
- * the release, Ben approves it.
- */
-export async function drive(
+/** What people do about one incident, whatever happens to the worker meanwhile. */
+export interface Responders {
+  /** Asks again and again until `test` holds. @throws with the last view, after two minutes */
+  until(what: string, test: (view: IncidentView) => boolean): Promise<IncidentView>;
+  /** Answers a gate once it is open. */
+  approve(person: string, gate: string): Promise<void>;
+  signal(name: string, argument: unknown): Promise<void>;
+  /** Ada asks for the release, Ben approves it. */
+  release(): Promise<void>;
+  result(): Promise<unknown>;
+}
+
+export function respondersOf(
   watch: Watch,
-  opened: OpenIncident,
-  contained: (view: IncidentView) => void | Promise<void> = () => undefined,
-): Promise<unknown> {
-  const { engine, handle, incident, workflowId } = opened;
+  { engine, handle, incident, workflowId }: OpenIncident,
+): Responders {
   const { client } = engine;
   const sign = engine.state.gatewaySigner;
 
@@ -134,30 +140,53 @@ export async function drive(
     await update(decideUpdate, `${id}/${person}`, await sign.sign(decision));
   }
 
-  await approve('ada', 's1');
-  await contained(await until('holding', ({ status }) => status === 'holding'));
+  return {
+    until,
+    approve,
+    signal: (name, argument) => patiently(client, name, () => handle.signal(name, argument)),
+    async release() {
+      const nonce = randomBytes(8).toString('hex');
+      const command: Command = {
+        type: 'firebreak/command/v1',
+        incident,
+        command: 'release',
+        person: 'ada',
+        reason: 'clean again',
+        via: 'api',
+        at: new Date().toISOString(),
+        nonce,
+      };
+      await update(commandUpdate, nonce, await sign.sign(command));
+      await approve('ben', 'release');
+    },
+    async result() {
+      await watch.free(workflowId);
+      return handle.result();
+    },
+  };
+}
+
+/**
+ * Takes an incident from its first question to its end, whatever happens to the worker meanwhile: Ada approves, 45 further alerts join, Ada asks for
+ * the release, Ben approves it.
+ */
+export async function drive(
+  watch: Watch,
+  opened: OpenIncident,
+  contained: (view: IncidentView) => void | Promise<void> = () => undefined,
+): Promise<unknown> {
+  const people = respondersOf(watch, opened);
+  await people.approve('ada', 's1');
+  await contained(await people.until('holding', ({ status }) => status === 'holding'));
   // More entries than may wait: they are stored by an activity of their own.
   const alerts: Alert[] = Array.from({ length: 45 }, (_, index) =>
     alertFor('more', 'falco', `more-${index}`),
   );
-  const { count } = (await until('a view', () => true)).ledger;
-  await patiently(client, 'alerts', () => handle.signal(alertsSignal, alerts));
-  await until('the alerts', (view) => view.ledger.count > count + alerts.length);
-  const nonce = randomBytes(8).toString('hex');
-  const command: Command = {
-    type: 'firebreak/command/v1',
-    incident,
-    command: 'release',
-    person: 'ada',
-    reason: 'clean again',
-    via: 'api',
-    at: new Date().toISOString(),
-    nonce,
-  };
-  await update(commandUpdate, nonce, await sign.sign(command));
-  await approve('ben', 'release');
-  await watch.free(workflowId);
-  return handle.result();
+  const { count } = (await people.until('a view', () => true)).ledger;
+  await people.signal(alertsSignal, alerts);
+  await people.until('the alerts', (view) => view.ledger.count > count + alerts.length);
+  await people.release();
+  return people.result();
 }
 
 /** Resolves once an incident stands at the place that it is stopped at. @throws when it ends without having been there */
