@@ -33,13 +33,6 @@ export function createExpressionChecker(
       message,
       fix,
     });
-    const unknown = (findings: Finding[], inputs: ReadonlySet<string> = new Set()): Checked => ({
-      type: 'dyn',
-      shape: 'dyn',
-      inputs,
-      secrets: [],
-      findings,
-    });
     const read = parsed(cel, view);
     if ('error' in read) return unknown([fault(...read.error)]);
     const { wrong, inputs, steps, roots, secrets, shape } = followReferences(read.ast, view, visibility);
@@ -55,6 +48,11 @@ export function createExpressionChecker(
     const { summary = 'the types do not fit', range } = result.error ?? {};
     return unknown([fault('FB2041', range?.start ?? 0, summary, 'make the types agree')], inputs);
   };
+}
+
+/** What is known of an expression that is wrong. */
+function unknown(findings: Finding[], inputs: ReadonlySet<string> = new Set()): Checked {
+  return { type: 'dyn', shape: 'dyn', inputs, secrets: [], findings };
 }
 
 /** Environments with what an expression uses and no more: making one takes milliseconds, and most expressions ask about the same. */

@@ -74,7 +74,11 @@ class Compiler {
     const frozen = [...this.#actions]
       .filter(([action]) => used.has(action))
       // Only the order of steps is judged by it, here: a running incident has no use for it.
-      .map(([action, { evidence: _, ...signature }]) => [action, signature] as const);
+      .map(([name, action]) => {
+        const signature = { ...action };
+        delete signature.evidence;
+        return [name, signature] as const;
+      });
     return {
       schema: 'firebreak/playbook/v1',
       ...playbook,

@@ -38,14 +38,14 @@ export function declarationFindings(inputs: Declarations): Finding[] {
     const bounds = boundsProblem(declaration);
     if (bounds !== undefined) return [{ code: 'FB2064', ...bounds, path: ['inputs', name, ...bounds.path] }];
     const { default: preset } = declaration;
-    const fault = preset === undefined ? undefined : inputFault(declaration, preset);
-    if (fault === undefined) return [];
+    const unfit = preset === undefined ? undefined : inputFault(declaration, preset);
+    if (unfit === undefined) return [];
     const plain = declaration.oneOf === undefined;
     return [
       {
         code: 'FB2060',
         path: ['inputs', name, 'default'],
-        message: `the default ${fault}`,
+        message: `the default ${unfit}`,
         fix: plain
           ? `write a default of type ${wanted(declaration).replace(/^a value of type /, '')}`
           : `write ${wanted(declaration)}`,
@@ -62,16 +62,7 @@ export function boundsProblem({
   min,
   max,
   default: preset,
-}: Omit<InputDeclaration, 'description'>): { path: string[]; message: string; fix: string } | undefined {
-  const fault = (
-    key: string,
-    message: string,
-    fix: string,
-  ): { path: string[]; message: string; fix: string } => ({
-    path: [key],
-    message,
-    fix,
-  });
+}: Omit<InputDeclaration, 'description'>): ReturnType<typeof fault> | undefined {
   if (type === 'secret' && preset !== undefined)
     return fault(
       'default',
@@ -102,6 +93,10 @@ export function boundsProblem({
     if (counts && value !== undefined && !(Number.isSafeInteger(value) && value >= 0))
       return fault(key, `${value} is no length`, 'write a whole number from 0');
   return undefined;
+}
+
+function fault(key: string, message: string, fix: string): { path: string[]; message: string; fix: string } {
+  return { path: [key], message, fix };
 }
 
 /** What a playbook takes, as JSON Schema: for the `with` of a step that runs it. */

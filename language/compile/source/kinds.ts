@@ -19,6 +19,20 @@ const kinds: { [kind in StepKind]: { key: keyof SourceStep; needs: string[]; tak
   end: { key: 'end', needs: [], takes: [] },
   approve: { key: 'approve', needs: [], takes: [] },
 };
+const order: readonly StepKind[] = [
+  'action',
+  'playbook',
+  'parallel',
+  'foreach',
+  'switch',
+  'while',
+  'wait',
+  'ask',
+  'set',
+  'fail',
+  'end',
+  'approve',
+];
 const common = ['id', 'if', 'needs', 'timeout', 'retry', 'continue-on-error', 'on-failure'];
 
 /** The keys of which a step has one. */
@@ -37,7 +51,7 @@ export function kindOf(step: SourceStep): StepKind {
 }
 
 function kindsOf(step: SourceStep): StepKind[] {
-  const said = (Object.keys(kinds) as StepKind[]).filter((kind) => step[kinds[kind].key] !== undefined);
+  const said = order.filter((kind) => step[kinds[kind].key] !== undefined);
   return said.length > 1 ? said.filter((kind) => kind !== 'approve') : said;
 }
 

@@ -56,7 +56,7 @@ const rows: Row[] = [
     1,
     1,
     '',
-    'write a map with the keys id, name, version, description, inputs, steps',
+    'write a map with the keys id, name, version, description, owner, runbook, severity, references, inputs, steps, on-failure, always, outputs',
   ],
   [
     'a key twice',
@@ -239,7 +239,7 @@ const rows: Row[] = [
     5,
     20,
     'inputs.cluster.type',
-    'use one of: string, integer, number, boolean',
+    'use one of: string, integer, number, boolean, list, secret',
   ],
   [
     'an input named as an operator',
