@@ -29,18 +29,26 @@ export class Recorded {
     return this.#take('results', this.#scenario.given.results ?? {}, address, attempt);
   }
 
+  /** What the guardrails are recorded to say: looked at before anybody is asked, and no use of a result that says something else. */
+  refusal(address: string, attempt: number): Result | undefined {
+    const recorded = this.#scenario.given.results ?? {};
+    const key = keyOf(recorded, address);
+    const entry = key === undefined ? undefined : recorded[key];
+    const result = Array.isArray(entry) ? entry[attempt - 1] : entry;
+    return result?.status === 'refused' ? this.result(address, attempt)?.value : undefined;
+  }
+
   decision(address: string, attempt: number): { value: Decision; path: (string | number)[] } | undefined {
     return this.#take('decisions', this.#scenario.given.decisions ?? {}, address, attempt);
   }
 
-  /** An address wins over a path, which stands for every instance of the step. */
   #take<T>(
     section: 'results' | 'decisions',
     recorded: { [address: string]: T | T[] },
     address: string,
     attempt: number,
   ): { value: T; path: (string | number)[] } | undefined {
-    const key = [address, pathOfAddress(address)].find((name) => Object.hasOwn(recorded, name));
+    const key = keyOf(recorded, address);
     const entry = key === undefined ? undefined : recorded[key];
     if (key === undefined || entry === undefined) return undefined;
     const path = ['given', section, key];
@@ -87,6 +95,11 @@ export class Recorded {
       });
     return [...of('results', given.results ?? {}), ...of('decisions', given.decisions ?? {})];
   }
+}
+
+/** An address wins over a path, which stands for every instance of the step. */
+function keyOf(recorded: object, address: string): string | undefined {
+  return [address, pathOfAddress(address)].find((name) => Object.hasOwn(recorded, name));
 }
 
 /** What can be said of a scenario before it is played: names that lead nowhere, results that no such action yields. */

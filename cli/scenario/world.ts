@@ -129,10 +129,10 @@ export class World {
       });
       return;
     }
-    const found = this.recorded.result(address, attempt);
+    const refusal = this.recorded.refusal(address, attempt);
     // The guardrails judge before anybody is asked.
-    if (found?.value.status === 'refused') {
-      this.#end(now, { step: address, status: 'refused', why: found.value.why ?? 'a guardrail refused it' });
+    if (refusal !== undefined) {
+      this.#end(now, { step: address, status: 'refused', why: refusal.why ?? 'a guardrail refused it' });
       return;
     }
     const isFree = signature.effect === 'read' || signature.effect === 'contain';
@@ -145,6 +145,7 @@ export class World {
       begun = now + answer.afterMs;
       if (answer.event.status !== 'done') return this.#end(begun, answer.event);
     }
+    const found = this.recorded.result(address, attempt);
     if (found === undefined)
       throw new Unplayable(
         this.#scenario.problem(

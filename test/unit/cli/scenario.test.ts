@@ -89,7 +89,7 @@ test("steps in another order differ, and '...' stands for any", async () => {
 
 test.each([
   ['an unknown key', 'inputs:', 'input:', 'FB6120', 'input:'],
-  ['no outcome', '  outcome: failed\n', '', 'FB6120', 'expect:'],
+  ['no outcome', '  outcome: failed\n', '', 'FB6120', 'asked:'],
   ['an unknown outcome', 'outcome: failed', 'outcome: fine', 'FB6120', 'fine'],
   [
     'a step that there is not',
@@ -111,7 +111,7 @@ test.each([
   ['too few voices', 'approved by ada', 'approved by ada and grace', 'FB6122', 'quarantine: approved'],
   ['the requester’s voice', 'approved by ada', 'approved by requester', 'FB6122', 'quarantine: approved'],
   ['an answer too late', 'approved by ada', 'approved by ada after 10m', 'FB6122', 'quarantine: approved'],
-  ['no decision', '  decisions: { quarantine: approved by ada }\n', '', 'FB6123', 'given:'],
+  ['no decision', '  decisions: { quarantine: approved by ada }\n', '', 'FB6123', 'inputs:'],
   ['no result', '    evidence: { status: failed, why: the store is full }\n', '', 'FB6123', 'results:'],
   [
     'a result of a step that never ran',
@@ -120,13 +120,11 @@ test.each([
     'FB6124',
     'quarantine: { verdict',
   ],
-  ['a cancel of what never ran', '  results:', '  cancel: { at: evidence }\n  results:', '', ''],
 ])('a scenario is refused at its place: %s', async (_, from, to, code, at) => {
   expect(right).toContain(from);
   const text = right.replace(from, to);
   const result = await run(text);
   expect(result.ok).toBe(false);
-  if (code === '') return;
   const [problem] = result.problems;
   expect(problem).toMatchObject({
     code,
@@ -134,6 +132,50 @@ test.each([
     message: expect.any(String),
     fix: expect.stringMatching(/\w/),
   });
+});
+
+/** Nobody approves, so that nothing runs. */
+const denied = right
+  .replace('approved by ada', 'denied by ada')
+  .replace(/ {2}results:[^]*?(?=expect:)/, '')
+  .replace('outcome: failed', 'outcome: denied')
+  .replace(/ {4}- quarantine: \{ status[^]*$/, '    - quarantine: denied\n    - evidence: skipped\n');
+
+test('a cancel stops what runs, and is refused where nothing runs', async () => {
+  expect((await run(denied)).ok).toBe(true);
+  const never = denied.replace('expect:', '  cancel: { at: evidence }\nexpect:');
+  expect((await run(never)).problems).toMatchObject([
+    { code: 'FB6124', field: 'given.cancel.at', line: lineOf(never, '  cancel') },
+  ]);
+  const asked = denied
+    .replace('denied by ada', 'denied by ada after 2m')
+    .replace('expect:', '  cancel: { at: quarantine, why: enough }\nexpect:')
+    .replace('outcome: denied', 'outcome: cancelled')
+    .replace('quarantine: denied', 'quarantine: { status: cancelled, why: enough }');
+  expect(await run(asked)).toMatchObject({ ok: true, got: { virtualMs: 0 } });
+});
+
+test('a refusal of the guardrails comes before anybody is asked', async () => {
+  const text = denied
+    .replace(/ {2}decisions.*\n/, '  results: { quarantine: { status: refused, why: protected } }\n')
+    .replace('outcome: denied', 'outcome: refused')
+    .replace('    - quarantine: { from: [responders], count: 1 }', '    []')
+    .replace('quarantine: denied', 'quarantine: { status: refused, why: protected }');
+  expect(await run(text)).toMatchObject({ ok: true });
+});
+
+test('a simulation asks nobody, needs no result, and takes none', async () => {
+  const text = denied
+    .replace(/ {2}decisions.*\n/, '  mode: simulate\n')
+    .replace('outcome: denied', 'outcome: simulated')
+    .replace('    - quarantine: { from: [responders], count: 1 }', '    []')
+    .replace(
+      'quarantine: denied\n    - evidence: skipped',
+      'quarantine: simulated\n    - evidence: simulated',
+    );
+  expect(await run(text)).toMatchObject({ ok: true });
+  const recorded = text.replace('expect:', '  results: { evidence: { status: failed } }\nexpect:');
+  expect((await run(recorded)).problems).toMatchObject([{ code: 'FB6124' }]);
 });
 
 test('a missing result names the step and what to add', async () => {
