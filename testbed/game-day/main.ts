@@ -1,0 +1,100 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { engineUser, kubectl } from '../demo/firebreak.ts';
+import { people, startParts } from '../demo/parts.ts';
+import { Terminal } from '../demo/terminal.ts';
+import { Api } from './api.ts';
+import { play, type Played } from './play.ts';
+import { readRehearsal, rehearsed } from './rehearsal.ts';
+import { report } from './report.ts';
+
+const usage = `Usage: script/game-day [playbook …] [--json] [--keep]
+
+Plays the rehearsals of playbooks (playbooks/<folder>/rehearsal.yaml) on a real Kubernetes control plane, Temporal and a
+Slack workspace on this machine, and says how long each took from the alert to the question, the containment, the evidence
+and the close. Without a playbook: all that have a rehearsal. Ends with 1 when anything was not as the rehearsal expects.
+
+  --json   print one JSON document, and the progress to standard error
+  --keep   keep the folder with configuration, state and logs
+  --help   print this
+`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+
+const all = await rehearsed(fileURLToPath(new URL('../../playbooks', import.meta.url)));
+const strange = positionals.filter((id) => !all.some((each) => each.id === id));
+if (strange.length > 0) {
+  process.stderr.write(
+    `There is no rehearsal of ${strange.join(', ')}; there are: ${all.map(({ id }) => id).join(', ')}\n`,
+  );
+  process.exit(2);
+}
+const chosen = all.filter(({ id }) => positionals.length === 0 || positionals.includes(id));
+
+const terminal = new Terminal(false, values.json ? process.stderr : process.stdout);
+const dir = await mkdtemp(join(tmpdir(), 'firebreak-game-day-'));
+const ending: (() => Promise<void>)[] = [];
+
+async function end(keep: boolean): Promise<void> {
+  for (const stop of ending.splice(0).toReversed()) await stop();
+  if (keep) terminal.say(`kept: ${dir}`);
+  else await rm(dir, { recursive: true, force: true });
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    void end(values.keep).finally(() => process.exit(signal === 'SIGINT' ? 130 : 143));
+  });
+}
+
+try {
+  const rehearsals = await Promise.all(
+    chosen.map(async ({ id, file }) => ({ id, rehearsal: await readRehearsal(file) })),
+  );
+  terminal.step('A real control plane, a Temporal server, a Slack workspace and Firebreak on this machine');
+  const { kubernetes, slack, firebreak, channel } = await startParts(dir, ending);
+  const manifests = await firebreak.command(['action', 'permissions', '--user', engineUser]);
+  const granted = await kubectl(
+    kubernetes,
+    kubernetes.adminKubeconfig,
+    ['apply', '-f', '-'],
+    manifests.stdout,
+  );
+  if (granted.code !== 0) throw new Error(granted.stderr);
+  const api = new Api(firebreak);
+  await api.enrol(firebreak, people);
+  await firebreak.up();
+  slack.setInteractivityUrl(`${firebreak.url}/slack/interactions`);
+  const house = { kubernetes, slack, api, channel, seen: (text: string) => terminal.seen(text) };
+  const played: Played[] = [];
+  for (const { id, rehearsal } of rehearsals) {
+    terminal.step(`${id}: ${rehearsal.about}`);
+    const one = await play(house, id, rehearsal);
+    for (const what of one.wrong) terminal.say(`not as expected: ${what}`);
+    played.push(one);
+  }
+  const isGood = played.every(({ wrong }) => wrong.length === 0);
+  process.stdout.write(
+    values.json ? `${JSON.stringify({ ok: isGood, played }, undefined, 2)}\n` : report(played),
+  );
+  process.exitCode = isGood ? 0 : 1;
+  await end(values.keep || !isGood);
+} catch (error) {
+  process.stderr.write(`\nThe game day failed: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+  await end(true);
+}

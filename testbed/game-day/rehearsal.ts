@@ -1,0 +1,96 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'lower-case letters, digits and hyphens');
+const seconds = z
+  .string()
+  .regex(/^[1-9]\d{0,4}(s|m)$/, 'a time such as 30s or 2m')
+  .transform((text) => Number(text.slice(0, -1)) * (text.endsWith('m') ? 60_000 : 1_000));
+const value = z.union([z.string(), z.number(), z.boolean()]);
+const person = z.enum(['ada', 'ben', 'dana', 'eve']);
+
+const workload = z.strictObject({
+  name,
+  image: z.string().min(1).max(300),
+  replicas: z.int().min(1).max(50).default(1),
+  'host-network': z.boolean().default(false),
+});
+
+const opening = z.union([
+  z.strictObject({
+    /** A shell in a container of this namespace, as Falco posts it. */
+    alert: z.strictObject({ namespace: name }),
+  }),
+  z.strictObject({
+    /** By hand: whoever opens it cannot approve it. */
+    run: z.strictObject({
+      by: person,
+      inputs: z.record(z.string(), z.union([value, z.array(value).max(50)])).default({}),
+      severity: z.enum(['info', 'low', 'medium', 'high', 'critical']).optional(),
+    }),
+  }),
+]);
+
+const answer = z.strictObject({
+  /** The question's id; `*` stands for any text. */
+  gate: z.string().min(1).max(300),
+  by: person,
+  verdict: z.enum(['approve', 'deny']).default('approve'),
+  /** What is filled into a form. */
+  fields: z.record(z.string(), value).optional(),
+  /** How long the person thinks. */
+  after: seconds.optional(),
+});
+
+const rehearsalShape = z.strictObject({
+  about: z.string().min(1).max(500),
+  namespaces: z
+    .array(
+      z.strictObject({
+        name,
+        labels: z.record(z.string(), z.string()).default({}),
+        workloads: z.array(workload).max(20).default([]),
+        /** Somebody's shortcut: a policy that allows everything. */
+        'allow-all': z.boolean().default(false),
+      }),
+    )
+    .max(20),
+  open: opening,
+  answers: z.array(answer).max(100),
+  expect: z.strictObject({
+    status: z.enum(['holding', 'closed']),
+    outcome: z.string().optional(),
+    /** Status of each of these steps, by address. */
+    steps: z.record(z.string(), z.string()),
+    within: seconds,
+  }),
+  /** Whether it is released afterwards (asked for by ada, approved by ben), and must then be closed. */
+  release: z.boolean().default(false),
+});
+export type Rehearsal = z.infer<typeof rehearsalShape>;
+
+/** The folders of playbooks that have a rehearsal, with the playbook's id. */
+export async function rehearsed(playbooks: string): Promise<{ id: string; folder: string; file: string }[]> {
+  const folders = (await readdir(playbooks)).toSorted();
+  const found = await Promise.all(
+    folders.map(async (folder) => {
+      const files = await readdir(join(playbooks, folder));
+      const id = /^([A-Z]+-\d+)/.exec(folder)?.[1];
+      return files.includes('rehearsal.yaml') && id !== undefined
+        ? [{ id, folder, file: join(playbooks, folder, 'rehearsal.yaml') }]
+        : [];
+    }),
+  );
+  return found.flat();
+}
+
+/** @throws Error naming the file, the field and what is wrong with it */
+export async function readRehearsal(file: string): Promise<Rehearsal> {
+  const result = rehearsalShape.safeParse(parse(await readFile(file, 'utf8')));
+  if (result.success) return result.data;
+  throw new Error(`${file}: ${z.prettifyError(result.error)}`);
+}

@@ -1,0 +1,47 @@
+/** As much of a ledger entry as is read. */
+export interface Entry {
+  at: string;
+  kind: string;
+  data: { [key: string]: unknown };
+}
+
+/** Milliseconds since the alert was sent, or the playbook was run; absent when it did not happen. */
+export interface Times {
+  opened?: number;
+  /** The first question. */
+  asked?: number;
+  /** The first word of a person. */
+  answered?: number;
+  /** The last containment is in place, as verified or evaluated. */
+  contained?: number;
+  /** The last evidence is stored. */
+  evidence?: number;
+  closed?: number;
+}
+
+/** What a rehearsal took, by the ledger's own clock. */
+export function timesOf(entries: readonly Entry[], began: number): Times {
+  const held = new Set(
+    entries.filter(({ kind }) => kind === 'hold.acquired').map(({ data }) => data['step']),
+  );
+  const tests: { [name in keyof Times]-?: (entry: Entry) => boolean } = {
+    opened: ({ kind }) => kind === 'incident.opened',
+    asked: ({ kind }) => kind === 'gate.opened',
+    answered: ({ kind }) => kind === 'decision.taken',
+    contained: ({ kind, data }) =>
+      kind === 'step.verified' && data['state'] === 'in-place' && held.has(data['step']),
+    evidence: ({ kind, data }) =>
+      kind === 'step.applied' &&
+      Array.isArray(data['artefacts']) &&
+      data['artefacts'].length > 0 &&
+      !held.has(data['step']),
+    closed: ({ kind }) => kind === 'incident.closed',
+  };
+  const times: Times = {};
+  for (const name of ['opened', 'asked', 'answered', 'contained', 'evidence', 'closed'] as const) {
+    const isLast = name === 'contained' || name === 'evidence';
+    const found = isLast ? entries.findLast(tests[name]) : entries.find(tests[name]);
+    if (found !== undefined) times[name] = Date.parse(found.at) - began;
+  }
+  return times;
+}
