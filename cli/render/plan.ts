@@ -1,6 +1,7 @@
 import type { Change, Plan } from '../../domain/action.ts';
 import { paint, paragraph, safe } from '../output.ts';
-import type { Planned, PlannedStep } from '../plan.ts';
+import type { Planned } from '../plan.ts';
+import type { PlannedStep } from '../plan/walk.ts';
 import { limits } from './limits.ts';
 
 /** What would change, step by step, before → after, with what a person would be asked to authorise. */
@@ -15,14 +16,17 @@ export function renderPlanned({ playbook, steps }: Planned): string {
 }
 
 function renderStep(step: PlannedStep): string[] {
-  const { id, action, effect, plan, mode } = step;
-  return [
-    `${paint('bold', safe(id, 100))}  ${action}, ${effect}${mode === undefined ? '' : `, mode ${mode}`}`,
+  const { id, effect, plan, mode, does, only } = step;
+  const nature = `${effect === undefined ? '' : `, ${effect}`}${mode === undefined ? '' : `, mode ${mode}`}`;
+  const lines = [
+    `${paint('bold', safe(id, 200))}  ${safe(does)}${nature}`,
+    ...(only === undefined ? [] : [point('only', safe(only), 'dim')]),
     ...(step.skipped === undefined ? [] : [point('skipped', safe(step.skipped), 'dim')]),
     ...(step.error === undefined ? [] : [point('cannot be planned', safe(step.error), 'red')]),
     ...step.refusals.map(({ code, message }) => point(`refused ${code}`, safe(message), 'red')),
     ...(plan === undefined ? [] : renderPlan(plan)),
   ];
+  return lines.flatMap((line) => line.split('\n')).map((line) => `${'  '.repeat(step.depth)}${line}`);
 }
 
 function renderPlan({ authority, description, changes, changeCount, notCovered, undo }: Plan): string[] {
