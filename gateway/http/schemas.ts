@@ -113,10 +113,11 @@ export const ledgerResponse = z.object({
 
 const reason = z.string().max(500).meta({ description: 'At most 500 characters' });
 
+const scalar = z.union([z.string(), z.number(), z.boolean()]);
 export const openBody = z
   .strictObject({
     playbook: z.string().min(1).max(200),
-    inputs: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
+    inputs: z.record(z.string(), z.union([scalar, z.array(scalar).max(5_000)])).default({}),
     /** Not `automatic`: a person alone would then ask and decide. Only a route opens in it. */
     mode: z.enum(['simulate', 'approve']).default('approve'),
     severity: z
