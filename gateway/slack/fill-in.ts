@@ -73,7 +73,7 @@ function element(field: FormField): InputBlock['element'] {
   const { type, min, max } = field;
   const action_id = 'value';
   const preset = field.default !== undefined && fieldProblem(field, field.default) === undefined;
-  const initial = preset ? String(field.default) : '';
+  const initial = preset ? textOf(field.default) : '';
   const initial_value = initial === '' ? {} : { initial_value: initial };
   if (type === 'boolean') {
     const options = [option('Yes', 'true'), option('No', 'false')];
@@ -97,6 +97,10 @@ function element(field: FormField): InputBlock['element'] {
     ...decimal('max_value', max),
     ...decimal('initial_value', preset ? Number(field.default) : undefined),
   };
+}
+
+function textOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value : JSON.stringify(value ?? '');
 }
 
 /** Slack reads digits, not `1e-7`: such a bound is left to the check. */

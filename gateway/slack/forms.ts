@@ -27,7 +27,7 @@ export function releaseView(bound: IncidentForm): ModalView {
 }
 
 /** Where a cancellation is chosen: block and element. */
-export const thenBlock = 'then';
+export const thenBlock = 'what';
 
 /** Slack shows at most 75 characters of each. */
 const choices: readonly { then: Cancellation; name: string; means: string }[] = [

@@ -50,14 +50,14 @@ function held(element: JsonObject, given: unknown): JsonObject | undefined {
   const type = textOf(element['type']);
   if (isObject(given)) return { type, ...given };
   if (!CHOICES.includes(type)) {
-    const value = given ?? element['initial_value'];
-    return value === undefined || value === '' ? undefined : { type, value: entered(element, String(value)) };
+    const value = textOf(given ?? element['initial_value']);
+    return value === '' ? undefined : { type, value: entered(element, value) };
   }
-  const value =
-    given ?? (isObject(element['initial_option']) ? element['initial_option']['value'] : undefined);
-  if (value === undefined) return undefined;
+  const { initial_option: initial } = element;
+  const value = textOf(given ?? (isObject(initial) ? initial['value'] : undefined));
+  if (value === '') return undefined;
   const option = objectsOf(element['options']).find((one) => one['value'] === value);
-  if (!option) throw new Error(`no option ${String(value)} is shown there`);
+  if (!option) throw new Error(`no option ${value} is shown there`);
   return { type, selected_option: option };
 }
 

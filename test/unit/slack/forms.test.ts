@@ -148,11 +148,12 @@ test('a question that was replaced while somebody wrote takes no answer', async 
   expect(house.calls).toBe(0);
 });
 
+const many = (count: number, field: FormField) =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, field]));
+
 test('any form makes a window that Slack takes, or says that it is too large', () => {
   const bound = { i: incident, g: 'ask', d: asked.digest, channel: 'C012AB3CD' };
   const faultsOf = (fields: Form) => checkView({ ...fillInView(bound, { ...gate, form: fields }) });
-  const many = (count: number, field: FormField) =>
-    Object.fromEntries(Array.from({ length: count }, (_, index) => [`f${index}`, field]));
   const text: FormField = { type: 'string', title: 'T' };
   for (const field of [
     text,
@@ -194,10 +195,10 @@ test('a playbook is cancelled with what becomes of it, and why', async () => {
   expect(checkView(shown)).toEqual([]);
   await expect(
     house.slack.submitView({ user: 'bob', values: { reason: { text: 'False alarm' } } }),
-  ).rejects.toThrow('then/choice is required');
+  ).rejects.toThrow('what/choice is required');
   const { outcome } = await house.slack.submitView({
     user: 'bob',
-    values: { then: { choice: 'undo' }, reason: { text: 'False alarm' } },
+    values: { what: { choice: 'undo' }, reason: { text: 'False alarm' } },
   });
   expect(outcome).toBe('closed');
   expect(await told()).toBe('Your cancellation is recorded.');
@@ -212,7 +213,7 @@ test('a cancellation that is refused stays on the screen', async () => {
   house.refuse.with = new Refused('the playbook has ended: there is nothing to cancel', 'FB4022');
   const { outcome, errors } = await house.slack.submitView({
     user: 'bob',
-    values: { then: { choice: 'stop' }, reason: { text: 'x' } },
+    values: { what: { choice: 'stop' }, reason: { text: 'x' } },
   });
   expect(outcome).toBe('errors');
   expect(errors['reason']).toContain('nothing to cancel. (FB4022)');
