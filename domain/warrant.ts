@@ -1,4 +1,5 @@
 import type { Effect, Mandate } from './action.ts';
+import { pathOfAddress } from './address.ts';
 import { gateDigest, type Gate, type Warrant } from './decision.ts';
 import { builtInProtected, effectiveMode, isProtected, type GuardrailPolicy } from './guardrails.ts';
 import { digest } from './json.ts';
@@ -40,7 +41,7 @@ export function warrantProblem(
     const found = namespacesOf(mandate).find(({ namespace }) => isProtected(namespace, names));
     if (found !== undefined) return `namespace ${found.namespace} is protected`;
   }
-  if (gate !== undefined) return gateProblem(verb, mandate, warrant, gate, house);
+  if (gate !== undefined) return gateProblem(verb, effect, mandate, warrant, gate, house);
   if (verb === 'undo' || !warrant.automatic || opening.payload.mode !== 'automatic')
     return 'there is no gate, and the incident was not opened in automatic mode';
   return automaticProblem(effect, mandate, warrant, house);
@@ -71,30 +72,38 @@ function automaticProblem(
 
 function gateProblem(
   verb: 'apply' | 'undo',
+  effect: Effect,
   mandate: Mandate,
   { opening, decisions, request }: Warrant,
   gate: Gate,
   { gatewayKeys, directory, escalation }: House,
 ): string | undefined {
   if (gate.incident !== mandate.incident) return 'the gate is of another incident';
-  if ((gate.purpose === 'release') !== (verb === 'undo'))
-    return `a gate to ${gate.purpose} does not authorise ${verb}`;
+  // Who approved a reversible change that a failure undoes has approved that undo with it. A containment only a release lets go of.
+  const isRelease = gate.purpose === 'release';
+  const undoesFailed =
+    verb === 'undo' && gate.purpose === 'change' && effect === 'reversible' && gate.undo === 'on-failure';
+  const authorises =
+    verb === 'undo' ? isRelease || undoesFailed : gate.purpose === 'contain' || gate.purpose === 'change';
+  if (!authorises) return `a gate to ${gate.purpose} does not authorise ${verb}`;
   const wanted = digest(mandate.authority);
   if (!gate.authorities.some((authority) => digest(authority) === wanted))
     return 'the gate is about something else';
-  if (verb === 'undo' && !(gate.base ?? []).includes(mandate.base.digest))
+  if (isRelease && !(gate.base ?? []).includes(mandate.base.digest))
     return 'the gate releases to another snapshot';
   const { approvals, release, requester } = opening.payload;
-  const approval =
-    verb === 'undo' ? release : Object.hasOwn(approvals, mandate.step) && approvals[mandate.step];
+  const path = pathOfAddress(mandate.step);
+  const approval = isRelease ? release : Object.hasOwn(approvals, path) && approvals[path];
   if (typeof approval !== 'object' || digest(gate.approval) !== digest(approval))
     return 'the gate asks for other approvals than the incident was opened with';
-  if (verb === 'apply' && gate.requester !== requester) return 'the gate names another requester';
-  if (verb === 'undo') {
+  if (!isRelease && gate.requester !== requester) return 'the gate names another requester';
+  if (isRelease) {
     if (request === undefined || !verifySigned(request, 'firebreak/command/v1', gatewayKeys))
       return 'nothing that the gateway signed asks for the release';
-    const { command, incident, person } = request.payload;
-    if (command !== 'release' || incident !== gate.incident || person !== gate.requester)
+    const { command, then, incident, person } = request.payload;
+    // Cancelling with `undo` asks for the release as well.
+    const asks = command === 'release' || (command === 'cancel' && then === 'undo');
+    if (!asks || incident !== gate.incident || person !== gate.requester)
       return 'the gate is not about the release that was asked for';
   }
 

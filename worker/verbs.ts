@@ -75,8 +75,8 @@ export function verbActivities(
         action.verify(contextFor(options, true), { ...mandate, input: parse(action, mandate.input) }),
       undo: async ({ mandate, warrant, entries }) => {
         await check('undo', action, mandate, warrant, entries, options);
-        // A release that a person asked for and another approved is never blocked by the kill switch.
-        return action.undo(contextFor(options, false), { ...mandate, input: parse(action, mandate.input) });
+        // A release that a person asked for and another approved is never blocked by the kill switch; an undo that follows a failure is.
+        return action.undo(contextFor(options, warrant.gate?.purpose !== 'release'), { ...mandate, input: parse(action, mandate.input) });
       },
     };
     activities[`${action.name}.plan`] = heartbeating(recorded(options, verbs.plan));

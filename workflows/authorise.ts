@@ -1,4 +1,5 @@
-import type { Command, Decision } from '../domain/decision.ts';
+import { cancellations, type Command, type Decision } from '../domain/decision.ts';
+import { answersProblem } from '../domain/form.ts';
 import type { GateView, Policy } from '../domain/incident.ts';
 import type { Person } from '../domain/person.ts';
 import { verifySigned, type Signed } from '../domain/signature.ts';
@@ -21,11 +22,16 @@ function deciderGroups(policy: Policy, view: Pick<GateView, 'gate' | 'escalated'
   return view.escalated ? [...view.gate.approval.from, ...policy.escalation] : view.gate.approval.from;
 }
 
+/** Nobody decides on what they asked for; a form grants nothing, so anybody who knows may fill it in. */
+function mayBe(person: string, { gate }: Pick<GateView, 'gate'>): boolean {
+  return gate.purpose === 'answer' || person !== gate.requester;
+}
+
 /** The people who may answer a gate now. */
 export function deciders(policy: Policy, view: Pick<GateView, 'gate' | 'escalated'>): Person[] {
   const groups = deciderGroups(policy, view);
   return policy.people.filter(
-    (person) => person.id !== view.gate.requester && person.groups.some((group) => groups.includes(group)),
+    (person) => mayBe(person.id, view) && person.groups.some((group) => groups.includes(group)),
   );
 }
 
@@ -61,7 +67,7 @@ export function decisionProblem(
   if (!(Math.abs(now - Date.parse(decision.at)) <= clockSkewMs)) {
     return refused('FB4006', `the decision is dated ${decision.at}, too far from now`);
   }
-  if (decision.person === view.gate.requester) {
+  if (!mayBe(decision.person, view)) {
     return refused('FB4007', 'who asked for it cannot decide on it: somebody else must');
   }
   if (!deciders(policy, view).some(({ id }) => id === decision.person)) {
@@ -73,7 +79,21 @@ export function decisionProblem(
   if (decision.verdict === 'deny' && (decision.reason ?? '').trim() === '') {
     return refused('FB4010', 'a denial needs a reason: set `reason`');
   }
-  return undefined;
+  return answersRefused(decision, view.gate.form);
+}
+
+/** A form is answered in full, and nothing else is answered. */
+function answersRefused({ verdict, answers }: Decision, form: GateView['gate']['form']): Refused | undefined {
+  if (form === undefined || verdict === 'deny') {
+    return answers === undefined
+      ? undefined
+      : refused('FB4020', 'this is no answer to a form: leave out `answers`');
+  }
+  if (answers === undefined) return refused('FB4020', 'fill in the form: set `answers`');
+  const problem = answersProblem(form, answers);
+  return problem === undefined
+    ? undefined
+    : refused('FB4020', `answers.${problem.field}: ${problem.message}`);
 }
 
 /** Why a command does not count; undefined when it does. */
@@ -81,7 +101,7 @@ export function commandProblem(
   signed: Signed<Command>,
   incident: string,
   policy: Policy,
-  state: { held: number; releasing: boolean; takenOver: boolean; closing: boolean },
+  state: { held: number; releasing: boolean; takenOver: boolean; closing: boolean; cancellable: boolean },
   now: number,
 ): Refused | undefined {
   if (!verifySigned(signed, 'firebreak/command/v1', policy.gatewayKeys)) {
@@ -116,7 +136,17 @@ export function commandProblem(
       // After a release by hand nobody may have been there to take over first: what is held may be looked at.
       if (state.releasing) return refused('FB4015', 'a release is being decided or carried out already');
       return state.held > 0 ? undefined : refused('FB4018', 'nobody has taken over, and nothing is held');
+    case 'cancel':
+      if (!cancellations.some((known) => known === signed.payload.then))
+        return refused(
+          'FB4021',
+          `say what becomes of it: set \`then\` to one of ${cancellations.join(', ')}`,
+        );
+      if (state.takenOver) return refused('FB4016', 'a person has taken over: hand back first');
+      return state.cancellable
+        ? undefined
+        : refused('FB4022', 'the playbook has ended: there is nothing to cancel');
     default:
-      return refused('FB4019', 'unknown command: use release, takeover or handback');
+      return refused('FB4019', 'unknown command: use release, takeover, handback or cancel');
   }
 }

@@ -6,7 +6,7 @@ import type { Alert } from '../domain/alert.ts';
 import type { Applied, Limit, Mandate, Plan, Undone, Verification } from '../domain/action.ts';
 import type { Command, Decision, Gate, Warrant } from '../domain/decision.ts';
 import type { EvidenceRef } from '../domain/evidence.ts';
-import type { IncidentInput, IncidentView, Outcome } from '../domain/incident.ts';
+import type { IncidentInput, IncidentView, Outcome, StepView } from '../domain/incident.ts';
 import type { Digest, JsonObject } from '../domain/json.ts';
 import type { LedgerEntry } from '../domain/ledger.ts';
 import type { Signed } from '../domain/signature.ts';
@@ -26,7 +26,63 @@ export const closingMemo = 'closing';
 /** Query: an IncidentView. */
 export const statusQuery = 'status';
 
-export type IncidentArguments = IncidentInput<Playbook>;
+export interface IncidentArguments extends IncidentInput<Playbook> {
+  /** Present in every run but the first: what the run before hands on. */
+  carried?: Carried;
+  /** Events after which a run continues as new; the server's suggestion when absent. Tests make it small. */
+  continueAfter?: number;
+}
+
+/** All that one run of an incident hands on to the next. */
+export interface Carried {
+  /** Runs before this one. */
+  runs: number;
+  openedAt: string;
+  ledger: { head: Digest; count: number; unstored: LedgerEntry[] };
+  alerts: { known: string[]; copies: number; unlisted: number };
+  /** The interpreter's own state. */
+  interpreter: JsonObject;
+  steps: CarriedStep[];
+  stepsOmitted: number;
+  gates: { open: CarriedGate[]; thread: MessageRef };
+  releases: number;
+  unanswered: boolean;
+  /** A responder cancelled it with `hold`: it stays open. */
+  kept: boolean;
+}
+
+/** One step's record: its view, and what a release, an undo or an answer to come will need. */
+export interface CarriedStep {
+  view: StepView;
+  action?: string;
+  input?: JsonObject;
+  /** The plan whose question is open. */
+  plan?: Plan;
+  title?: string;
+  undoText?: string;
+  mandate?: Mandate;
+  warrant?: Warrant;
+  hold?: { request: HoldRequest; forMs: number; escalateAt: number };
+  /** Questions it has asked, and the one that is open. */
+  asked: number;
+  asking?: string;
+  /** A change of its stands that a later failure undoes. */
+  undoable?: boolean;
+}
+
+/** An open question. */
+export interface CarriedGate {
+  gate: Gate;
+  digest: Digest;
+  decisions: { person: string; verdict: 'approve' | 'deny'; at: string }[];
+  escalated: boolean;
+  signed: Signed<Decision>[];
+  question: Omit<GateNotice, 'gate' | 'digest' | 'deciders' | 'escalation' | 'requesterName'>;
+  /** Epoch milliseconds. */
+  escalateAt: number;
+  /** Where it was asked; absent until then. */
+  message?: MessageRef;
+}
 export type DecideArguments = Signed<Decision>;
 export type CommandArguments = Signed<Command>;
 export type AlertsArguments = Alert[];
@@ -72,7 +128,7 @@ export interface GateNotice {
   digest: Digest;
   title: string;
   severity: string;
-  playbook: { id: string; name: string; version: number };
+  playbook: Pick<Playbook, 'id' | 'name' | 'version' | 'owner' | 'runbook' | 'references'>;
   alert: Pick<
     Alert,
     'source' | 'rule' | 'summary' | 'cluster' | 'namespace' | 'pod' | 'image' | 'detectedAt'
@@ -94,7 +150,15 @@ export interface GateNotice {
 /** How a gate stands, to update its message in place. */
 export interface GateState {
   state: 'open' | 'escalated' | 'approved' | 'denied' | 'expired' | 'superseded';
-  decisions: { person: string; name: string; verdict: 'approve' | 'deny'; reason?: string; at: string }[];
+  decisions: {
+    person: string;
+    name: string;
+    verdict: 'approve' | 'deny';
+    reason?: string;
+    /** A form as it was filled in. */
+    answers?: JsonObject;
+    at: string;
+  }[];
 }
 
 /** Where a message was posted; null when Slack is not configured. */
@@ -123,6 +187,8 @@ export interface NoticeActivities {
       mention: string[];
       /** Shows a button that asks for this incident's release. */
       offerRelease: boolean;
+      /** Shows a button that cancels this incident's playbook. */
+      offerCancel?: boolean;
     },
   ): Promise<MessageRef>;
 }

@@ -1,36 +1,47 @@
-import { condition } from '@temporalio/workflow';
+import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import { gateDigest, type Decision, type Gate } from '../domain/decision.ts';
 import type { GateView, Policy } from '../domain/incident.ts';
 import { jsonCopy } from '../domain/json.ts';
 import type { Signed } from '../domain/signature.ts';
 import { deciders } from './authorise.ts';
-import type { GateNotice, GateState, MessageRef } from './contract.ts';
+import type { Carried, CarriedGate, GateNotice, GateState, MessageRef } from './contract.ts';
 import { attempt, patience } from './patience.ts';
 import type { Recorder } from './recorder.ts';
 
 /** What a question says beside the gate itself. */
-export type Question = Omit<GateNotice, 'gate' | 'digest' | 'deciders' | 'escalation' | 'requesterName'>;
+export type Question = CarriedGate['question'];
 
 export type Answer =
   | { answer: 'approved'; gate: Gate; decisions: Signed<Decision>[] }
   | { answer: 'denied' | 'expired' | 'superseded'; gate: Gate; why: string };
 
-interface OpenGate extends GateView {
-  signed: Signed<Decision>[];
+interface OpenGate extends CarriedGate {
   superseded?: string;
 }
 
 /** The questions of one incident: opened, answered by signed decisions, escalated, and closed when nobody answers. */
 export class Gates {
-  readonly #open = new Map<string, OpenGate>();
+  readonly #open: Map<string, OpenGate>;
   readonly #recorder: Recorder;
   readonly #policy: Policy;
+  readonly #posting = new Set<CancellationScope>();
   /** Message of the first question: what follows is said in its thread. */
-  thread: MessageRef = null;
+  thread: MessageRef;
 
-  constructor(recorder: Recorder, policy: Policy) {
+  constructor(recorder: Recorder, policy: Policy, carried?: Carried['gates']) {
     this.#recorder = recorder;
     this.#policy = policy;
+    this.#open = new Map((carried?.open ?? []).map((open) => [open.gate.id, open]));
+    this.thread = carried?.thread ?? null;
+  }
+
+  carry(): Carried['gates'] {
+    return { open: [...this.#open.values()], thread: this.thread };
+  }
+
+  /** Gives up what is still being posted: a question that was not is posted by the next run. */
+  abandonPosts(): void {
+    for (const scope of this.#posting) scope.cancel();
   }
 
   views(): GateView[] {
@@ -56,6 +67,7 @@ export class Gates {
       verdict,
       person,
       reason: decision.reason ?? '',
+      ...(decision.answers === undefined ? {} : { answers: decision.answers }),
       via: decision.via,
       at,
       keyId: signed.keyId,
@@ -69,41 +81,62 @@ export class Gates {
     for (const open of this.#open.values()) if (purposes.includes(open.gate.purpose)) open.superseded = why;
   }
 
+  /** Closes one open question, because `why`. */
+  withdraw(id: string, why: string): void {
+    const open = this.#open.get(id);
+    if (open !== undefined) open.superseded = why;
+  }
+
+  isOpen(id: string): boolean {
+    return this.#open.has(id);
+  }
+
+  /** Goes on waiting for the answer to a question that a run before this one asked; undefined when there is none. */
+  resume(id: string): Promise<Answer> | undefined {
+    const open = this.#open.get(id);
+    return open === undefined ? undefined : this.#wait(open);
+  }
+
   /** Asks, and waits for enough persons, a denial or the end. A question that Slack cannot be asked is still open to the API. */
   async ask(gate: Gate, question: Question): Promise<Answer> {
     const digest = gateDigest(gate);
-    const open: OpenGate = { gate, digest, decisions: [], escalated: false, signed: [] };
+    const open: OpenGate = {
+      gate,
+      digest,
+      decisions: [],
+      escalated: false,
+      signed: [],
+      question,
+      escalateAt: Date.now() + gate.approval.withinMs,
+    };
     this.#open.set(gate.id, open);
     this.#recorder.note('gate.opened', { gate: jsonCopy(gate), digest });
+    return this.#wait(open);
+  }
+
+  async #wait(open: OpenGate): Promise<Answer> {
+    const { gate, digest } = open;
     const notice = (): GateNotice => ({
-      ...question,
+      ...open.question,
       gate,
       digest,
       deciders: deciders(this.#policy, open).map(({ name }) => name),
       escalation: this.#policy.escalation,
       requesterName: this.#name(gate.requester),
     });
-    const posting = attempt(this.#recorder, 'slack.ask', () =>
-      this.#recorder.fixed(
-        'slack.ask',
-        { channel: this.#policy.channel, notice: notice() },
-        patience.ask(gate),
-        {
-          kind: 'notice.asked',
-          data: { gate: gate.id },
-        },
-      ),
-    );
+    const posting = open.message === undefined ? this.#post(open, notice()) : Promise.resolve(open.message);
 
     let posted = posting;
     const recorder = this.#recorder;
     const over = () => decided(open) || open.superseded !== undefined || recorder.forked !== undefined;
-    let inTime = await condition(over, gate.approval.withinMs);
+    let inTime = !open.escalated && (await condition(over, Math.max(0, open.escalateAt - Date.now())));
     if (!inTime && gate.approval.otherwise === 'escalate') {
-      open.escalated = true;
-      this.#recorder.note('gate.escalated', { gate: gate.id, to: this.#policy.escalation });
-      // Beside the wait: with Slack away, an answer that came through the API would not be seen until it is given up.
-      posted = this.#escalate(open, posting, notice);
+      if (!open.escalated) {
+        open.escalated = true;
+        this.#recorder.note('gate.escalated', { gate: gate.id, to: this.#policy.escalation });
+        // Beside the wait: with Slack away, an answer that came through the API would not be seen until it is given up.
+        posted = this.#escalate(open, posting, notice);
+      }
       inTime = await condition(over, Math.max(0, Date.parse(gate.expiresAt) - Date.now()));
     }
     this.#open.delete(gate.id);
@@ -116,6 +149,29 @@ export class Gates {
       ...(answer.answer === 'approved' ? {} : { why: answer.why }),
     });
     return this.#close(open, answer, posted, notice());
+  }
+
+  async #post(open: OpenGate, notice: GateNotice): Promise<MessageRef | undefined> {
+    const { gate } = open;
+    const scope = new CancellationScope();
+    this.#posting.add(scope);
+    try {
+      const message = await scope.run(() =>
+        attempt(this.#recorder, 'slack.ask', () =>
+          this.#recorder.fixed('slack.ask', { channel: this.#policy.channel, notice }, patience.ask(gate), {
+            kind: 'notice.asked',
+            data: { gate: gate.id },
+          }),
+        ),
+      );
+      open.message = message ?? null;
+      return message;
+    } catch (error) {
+      if (isCancellation(error)) return undefined;
+      throw error;
+    } finally {
+      this.#posting.delete(scope);
+    }
   }
 
   /** Says that nobody has decided, and calls who may now decide as well. */

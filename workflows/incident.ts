@@ -3,13 +3,14 @@ import {
   ApplicationFailure,
   CancellationScope,
   condition,
+  continueAsNew,
   setHandler,
   defineQuery,
   defineSignal,
   defineUpdate,
   upsertMemo,
 } from '@temporalio/workflow';
-import type { Command } from '../domain/decision.ts';
+import type { Cancellation, Command } from '../domain/decision.ts';
 import type { IncidentStatus, IncidentView, Outcome } from '../domain/incident.ts';
 import { digest } from '../domain/json.ts';
 import type { Signed } from '../domain/signature.ts';
@@ -27,16 +28,18 @@ import {
   type IncidentArguments,
   type StatusResult,
 } from './contract.ts';
-import { executeAction } from './interpreter/action.ts';
-import type { Progress } from './interpreter/core.ts';
-import { runPlaybook } from './interpreter/run.ts';
+import { undoStep } from './execute/undo.ts';
+import type { Ended } from './interpreter/types.ts';
 import { Joined } from './joined.ts';
 import { patience } from './patience.ts';
 import { observe, release } from './release.ts';
+import { PlaybookRun } from './run.ts';
 import { IncidentState } from './state.ts';
 
 /** Ledger entries that may wait for the next activity before they are stored on their own. */
 const maxUnstored = 40;
+/** Characters of JSON that a run's input may have: Temporal takes 2 MB. */
+const maxInput = 1_200_000;
 
 /**
  * One incident, from its first alert until nothing is held any more and the ledger is sealed.
@@ -51,11 +54,14 @@ async function run(input: IncidentArguments): Promise<Outcome> {
   const state = new IncidentState(input);
   const { recorder, policy } = state;
   const joined = new Joined(state);
-  const openedAt = new Date().toISOString();
+  const playbook = new PlaybookRun(state);
+  const { carried } = input;
+  const openedAt = carried?.openedAt ?? new Date().toISOString();
   const commands: Signed<Command>[] = [];
   let closedAt: string | undefined;
   let outcome: Outcome | undefined;
   let finished = false;
+  let ended: Ended | undefined;
 
   setHandler(defineSignal<[AlertsArguments]>(alertsSignal), (alerts) => joined.join(alerts));
   setHandler(
@@ -72,6 +78,7 @@ async function run(input: IncidentArguments): Promise<Outcome> {
       const { command, person, reason, via, at } = signed.payload;
       recorder.note('command.taken', {
         command,
+        ...(signed.payload.then === undefined ? {} : { then: signed.payload.then }),
         person,
         reason,
         via,
@@ -86,6 +93,7 @@ async function run(input: IncidentArguments): Promise<Outcome> {
         state.gates.supersede(['release'], 'a person took over');
       }
       if (command === 'release') state.releasing = true;
+      if (command === 'cancel') cancel(state, playbook, signed.payload);
       commands.push(signed);
       return { command };
     },
@@ -101,6 +109,7 @@ async function run(input: IncidentArguments): Promise<Outcome> {
               releasing: state.releasing,
               takenOver: state.takenOver,
               closing: state.closing,
+              cancellable: ended === undefined || state.kept,
             },
             Date.now(),
           ),
@@ -121,33 +130,76 @@ async function run(input: IncidentArguments): Promise<Outcome> {
       version: input.playbook.version,
       digest: input.playbookDigest,
     },
+    ...(input.source === undefined ? {} : { source: input.source }),
+    ...(ended === undefined || Object.keys(ended.outputs).length === 0 ? {} : { outputs: ended.outputs }),
     requester: input.requester,
     openedAt,
     ...(closedAt === undefined ? {} : { closedAt }),
     alerts: state.alerts,
     steps: state.steps.map(({ view }) => view),
+    ...(state.stepsOmitted === 0 ? {} : { stepsOmitted: state.stepsOmitted }),
     gates: state.gates.views(),
     ledger: { count: recorder.count, head: recorder.head },
   });
   setHandler(defineQuery<StatusResult>(statusQuery), view);
 
-  joined.open();
-  let settled = false;
+  if (carried === undefined) joined.open();
   let failure: unknown;
-  let stopped: string | undefined;
-  void runPlaybook(input.playbook, {
-    execute: (step, progress) => executeAction(state, step, progress),
-    changed: (progress) => show(state, progress),
-    stopped: () => stopped,
-  }).then(
-    () => (settled = true),
-    (error: unknown) => {
-      failure = error;
-      settled = true;
-    },
+  let tooLarge = false;
+  const isQuiet = () => commands.length === 0 && !state.releasing && !state.takenOver;
+  const isDraining = () => playbook.isLong && isQuiet() && !tooLarge;
+  void playbook.untilEnded(isDraining).then(
+    (end) => (ended = end),
+    (error: unknown) => (failure = error),
   );
 
-  let releases = 0;
+  let releases = carried?.releases ?? 0;
+  const releaseAll = async (signed: Signed<Command>): Promise<void> => {
+    state.releasing = true;
+    releases += 1;
+    await release(state, signed, releases, async () => {
+      const why = 'a release was approved';
+      playbook.stop({ why, running: 'finish', undo: false, always: false });
+      state.gates.supersede(['contain', 'change', 'proceed', 'answer'], why);
+      await condition(() => ended !== undefined || state.takenOver);
+    });
+    state.releasing = false;
+    if (state.held().length === 0) state.kept = false;
+  };
+  /** The next run's input, once nothing is under way; undefined when something came up. */
+  const handOn = async (): Promise<IncidentArguments | undefined> => {
+    state.gates.abandonPosts();
+    const isAtRest = () => recorder.inFlight === 0 && playbook.isAtRest;
+    await condition(() => isAtRest() || !isDraining() || failure !== undefined);
+    await state.finishBackground();
+    if (recorder.unstored > 0)
+      await recorder.fixed('ledger.record', { incident: input.incident }, patience.own, {
+        kind: 'run.continued',
+        data: { runs: (carried?.runs ?? 0) + 1 },
+      });
+    await condition(allHandlersFinished);
+    // Something may have come up meanwhile: an answer, a command.
+    if (!isDraining() || !isAtRest() || failure !== undefined) return undefined;
+    const next: IncidentArguments = {
+      ...input,
+      carried: {
+        runs: (carried?.runs ?? 0) + 1,
+        openedAt,
+        ledger: recorder.position(),
+        alerts: joined.carry(),
+        interpreter: playbook.interpreter.state(),
+        gates: state.gates.carry(),
+        releases,
+        ...state.carry(),
+      },
+    };
+    if (JSON.stringify(next).length <= maxInput) return next;
+    tooLarge = true;
+    const why = 'the incident has grown beyond what one run can hand on to the next';
+    playbook.stop({ why, running: 'finish', undo: false, always: false });
+    await state.tell('too-large', 'Stopped: too large', [why], 'danger', policy.escalation);
+    return undefined;
+  };
   for (;;) {
     const due = nextReminder(state);
     const woken = () =>
@@ -156,7 +208,8 @@ async function run(input: IncidentArguments): Promise<Outcome> {
       recorder.forked !== undefined ||
       recorder.unstored > maxUnstored ||
       nextReminder(state) !== due ||
-      (settled && state.held().length === 0);
+      isDraining() ||
+      (ended !== undefined && state.held().length === 0 && !state.kept);
     const inTime =
       due === Infinity
         ? (await condition(woken), true)
@@ -173,17 +226,27 @@ async function run(input: IncidentArguments): Promise<Outcome> {
         data: {},
       });
     }
+    if (isDraining()) {
+      const next = await handOn();
+      if (next !== undefined) return continueAsNew<typeof incident>(next);
+      continue;
+    }
     const signed = commands.shift();
     if (signed !== undefined) {
       const command = signed.payload;
       if (command.command === 'release') {
-        releases += 1;
-        await release(state, signed, releases, async () => {
-          stopped = 'a release was approved';
-          state.gates.supersede(['contain', 'change'], stopped);
-          await condition(() => settled || state.takenOver);
-        });
-        state.releasing = false;
+        await releaseAll(signed);
+      } else if (command.command === 'cancel') {
+        await state.tell(
+          `cancel/${command.nonce}`,
+          `${command.person} cancelled the playbook: ${command.then ?? ''}`,
+          [command.reason, cancelled[command.then ?? 'stop']],
+          'warning',
+        );
+        if (command.then !== 'undo') continue;
+        await condition(() => ended !== undefined || state.takenOver || failure !== undefined);
+        for (const record of state.undoable()) await undoStep(state, record, 'a responder cancelled it');
+        if (state.held().length > 0 && !state.takenOver) await releaseAll(signed);
       } else if (command.command === 'takeover') {
         await state.tell(
           `takeover/${command.nonce}`,
@@ -206,7 +269,7 @@ async function run(input: IncidentArguments): Promise<Outcome> {
       }
       continue;
     }
-    if (!(settled && state.held().length === 0)) continue;
+    if (!(ended !== undefined && state.held().length === 0 && !state.kept)) continue;
     // Messages may take minutes to be given up: until then alerts join, and people can command.
     await state.finishBackground();
     if (commands.length === 0) break;
@@ -215,14 +278,18 @@ async function run(input: IncidentArguments): Promise<Outcome> {
   state.closing = true;
   // The gateway looks for it after each signal: from here on an alert opens the successor. What it sent a moment before joins before the seal.
   upsertMemo({ [closingMemo]: true });
-  outcome = outcomeOf(state);
+  outcome = outcomeOf(state, ended);
   closedAt = new Date().toISOString();
   await state.tellClosing(`Closed: ${outcome}`, [input.title], outcome === 'failed' ? 'danger' : 'info');
   await condition(allHandlersFinished);
   joined.close();
   await recorder.fixed('ledger.seal', { incident: input.incident, outcome, view: view() }, patience.own, {
     kind: 'incident.closed',
-    data: { outcome, steps: digest(state.steps.map(({ view: step }) => step)) },
+    data: {
+      outcome,
+      steps: digest(state.steps.map(({ view: step }) => step)),
+      ...(Object.keys(ended.outputs).length === 0 ? {} : { outputs: ended.outputs }),
+    },
   });
   finished = true;
   return outcome;
@@ -252,7 +319,7 @@ async function remind(state: IncidentState): Promise<void> {
     state.recorder.note('hold.expired', { step: view.id, target: hold.request.target });
     await state.tell(
       `${view.id}/expired/${new Date().toISOString()}`,
-      `Still contained: ${record.plan?.description.title ?? view.id}`,
+      `Still contained: ${record.title ?? view.id}`,
       [`Its time ran out at ${view.holdUntil ?? ''}. It stays contained until a person releases it.`],
       'danger',
       state.policy.escalation,
@@ -261,13 +328,25 @@ async function remind(state: IncidentState): Promise<void> {
   }
 }
 
-function show(state: IncidentState, progress: Progress): void {
-  for (const [id, { status, why }] of progress) {
-    const { view } = state.step(id);
-    if (view.status === 'released') continue;
-    view.status = status;
-    if (why !== undefined) view.why = why;
-  }
+/** What follows a cancel, for the people who read of it. */
+const cancelled: { [then in Cancellation]: string } = {
+  stop: 'Nothing more begins. What was applied stays as it is; what is contained stays contained until it is released.',
+  undo: 'Nothing more begins. Reversible changes are undone, newest first; the release of what is contained is asked for.',
+  hold: 'Nothing more begins; what runs is finished. All of it stays, and the incident open, until somebody cancels it with stop or undo, or releases it.',
+};
+
+/** Takes effect at once, whatever else is going on. */
+function cancel(state: IncidentState, playbook: PlaybookRun, { person, then }: Command): void {
+  state.kept = then === 'hold';
+  playbook.stop({
+    why: `${person} cancelled it`,
+    running: then === 'hold' ? 'finish' : 'stop',
+    undo: then === 'undo',
+    always: then !== 'hold',
+  });
+  // A question that is open is no work under way: it would keep a hold waiting for ever.
+  if (then === 'hold')
+    state.gates.supersede(['contain', 'change', 'proceed', 'answer'], `${person} cancelled it`);
 }
 
 function statusOf(state: IncidentState, finished: boolean): IncidentStatus {
@@ -282,14 +361,16 @@ function statusOf(state: IncidentState, finished: boolean): IncidentStatus {
 }
 
 /** The most telling of what happened, for the record and the measures. */
-function outcomeOf(state: IncidentState): Outcome {
+function outcomeOf(state: IncidentState, ended: Ended): Outcome {
   const statuses = state.steps.map(({ view }) => view.status);
   const outside = state.steps.some(({ view }) => view.why === 'released by hand');
-  if (statuses.includes('failed')) return 'failed';
+  const isGood = ended.status === 'done';
+  if (!isGood && statuses.includes('failed')) return 'failed';
   if (outside) return 'released-outside';
   if (statuses.includes('released')) return 'released';
-  if (statuses.includes('refused')) return 'refused';
-  if (statuses.includes('denied')) return state.unanswered ? 'expired' : 'denied';
+  if (ended.status === 'cancelled') return 'cancelled';
+  if (!isGood && statuses.includes('refused')) return 'refused';
+  if (!isGood && statuses.includes('denied')) return state.unanswered ? 'expired' : 'denied';
   if (statuses.includes('simulated')) return 'simulated';
   return 'completed';
 }

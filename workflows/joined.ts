@@ -1,5 +1,6 @@
-import { digest } from '../domain/json.ts';
+import { digest, jsonCopy } from '../domain/json.ts';
 import type { Alert } from '../domain/alert.ts';
+import type { Carried } from './contract.ts';
 import type { IncidentState } from './state.ts';
 
 /** Distinct alerts that get an entry of their own; an attacker who makes more of them is counted, not listed. */
@@ -8,13 +9,23 @@ const maxListed = 200;
 /** The alerts of one incident: each distinct one is noted once, copies are counted. */
 export class Joined {
   readonly #state: IncidentState;
-  readonly #known = new Set<string>();
-  #copies = 0;
-  #unlisted = 0;
+  readonly #known: Set<string>;
+  #copies: number;
+  #unlisted: number;
   #closed = false;
 
   constructor(state: IncidentState) {
     this.#state = state;
+    const { known, copies, unlisted } = state.input.carried?.alerts ?? { known: [], copies: 0, unlisted: 0 };
+    this.#known = new Set(known);
+    this.#copies = copies;
+    this.#unlisted = unlisted;
+    state.alerts = this.#known.size;
+  }
+
+  /** For the run that goes on with the incident. */
+  carry(): Carried['alerts'] {
+    return { known: [...this.#known], copies: this.#copies, unlisted: this.#unlisted };
   }
 
   /** Notes the opening, with the alert that caused it. */
@@ -28,6 +39,7 @@ export class Joined {
       predecessor: input.predecessor ?? '',
       requester: input.requester,
       playbook: { id: input.playbook.id, version: input.playbook.version, digest: input.playbookDigest },
+      ...(input.source === undefined ? {} : { source: jsonCopy(input.source) }),
       inputs: input.inputs,
       policy: digest(input.policy),
       opening: { keyId: input.opening.keyId, signature: input.opening.signature },

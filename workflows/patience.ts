@@ -2,7 +2,7 @@ import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@temporal
 import type { ActionSignature } from '../domain/action.ts';
 import type { Gate } from '../domain/decision.ts';
 import { failureTypes } from '../domain/failure-types.ts';
-import { isFork, type Patience, type Recorder } from './recorder.ts';
+import { isFork, TooLarge, type Patience, type Recorder } from './recorder.ts';
 
 const minute = 60_000;
 
@@ -49,6 +49,7 @@ export function failureOf(error: unknown): Failure {
     if (cause instanceof CancelledFailure) throw error;
     return { type: cause?.name ?? 'Error', message: (cause?.message ?? error.message).slice(0, 1000) };
   }
+  if (error instanceof TooLarge) return { type: error.name, message: error.message };
   throw error;
 }
 

@@ -5,10 +5,10 @@ import {
   proxyActivities,
   type ActivityOptions,
 } from '@temporalio/workflow';
-import type { JsonObject } from '../domain/json.ts';
+import { digest, type JsonObject } from '../domain/json.ts';
 import { entryHash, genesis, type LedgerEntry } from '../domain/ledger.ts';
 import { failureTypes } from '../domain/failure-types.ts';
-import type { FixedActivities, Recorded } from './contract.ts';
+import type { Carried, FixedActivities, Recorded } from './contract.ts';
 
 /** How long an activity may take and how often it is tried. Milliseconds. */
 export interface Patience {
@@ -28,6 +28,15 @@ export function isFork(error: unknown): boolean {
   );
 }
 
+/** Characters of an activity's request, and of one entry's data: Temporal takes 2 MB, and tries again for ever with more. */
+const maxRequest = 600_000;
+const maxEntry = 64_000;
+
+/** Something is too large to be sent: said before the server would hang on it. */
+export class TooLarge extends Error {
+  override readonly name = 'TooLarge';
+}
+
 const finalFailures: string[] = Object.values(failureTypes);
 
 /**
@@ -37,14 +46,26 @@ const finalFailures: string[] = Object.values(failureTypes);
 export class Recorder {
   readonly incident: string;
   #head: LedgerEntry['hash'];
-  #count = 0;
-  #unstored: LedgerEntry[] = [];
+  #count: number;
+  #unstored: LedgerEntry[];
+  #inFlight = 0;
   /** The failure by which the ledger turned out to be another history's as well: nothing can be recorded any more. */
   forked: unknown;
 
-  constructor(incident: string) {
+  constructor(incident: string, from?: Carried['ledger']) {
     this.incident = incident;
-    this.#head = genesis(incident);
+    this.#head = from?.head ?? genesis(incident);
+    this.#count = from?.count ?? 0;
+    this.#unstored = from?.unstored ?? [];
+  }
+
+  position(): Carried['ledger'] {
+    return { head: this.#head, count: this.#count, unstored: [...this.#unstored] };
+  }
+
+  /** Activities that have not ended. */
+  get inFlight(): number {
+    return this.#inFlight;
   }
 
   get head(): LedgerEntry['hash'] {
@@ -69,7 +90,7 @@ export class Recorder {
       prev: this.#head,
       at: new Date().toISOString(),
       kind,
-      data,
+      data: JSON.stringify(data).length <= maxEntry ? data : { omitted: 'too large', digest: digest(data) },
     };
     const entry = { ...body, hash: entryHash(body) };
     this.#head = entry.hash;
@@ -80,7 +101,7 @@ export class Recorder {
 
   /**
    * Notes the intent and runs the activity `name` under it.
-   * @throws ActivityFailure as the activity left it once its patience is spent
+   * @throws ActivityFailure as the activity left it once its patience is spent; TooLarge before anything is noted
    */
   async run<R>(
     name: string,
@@ -88,6 +109,9 @@ export class Recorder {
     patience: Patience,
     intent: { kind: string; data: JsonObject },
   ): Promise<R> {
+    const size = JSON.stringify(request).length;
+    if (size > maxRequest)
+      throw new TooLarge(`the request of ${name} has ${size} characters, of ${maxRequest} at most`);
     const entry = this.note(intent.kind, intent.data);
     const verb = name.slice(name.lastIndexOf('.') + 1);
     const options: ActivityOptions = {
@@ -106,12 +130,17 @@ export class Recorder {
     const activities = proxyActivities<Record<string, (request: object & Recorded) => Promise<R>>>(options);
     const activity = activities[name];
     if (activity === undefined) throw new TypeError(`no activity ${name}`);
-    const result = await activity({ ...request, entries: [...this.#unstored] }).catch((error: unknown) => {
+    this.#inFlight += 1;
+    try {
+      const result = await activity({ ...request, entries: [...this.#unstored] });
+      this.#unstored = this.#unstored.filter(({ seq }) => seq > entry.seq);
+      return result;
+    } catch (error) {
       if (isFork(error)) this.forked ??= error;
       throw error;
-    });
-    this.#unstored = this.#unstored.filter(({ seq }) => seq > entry.seq);
-    return result;
+    } finally {
+      this.#inFlight -= 1;
+    }
   }
 
   /** As `run`, for the activities whose names are fixed in the contract. */

@@ -2,8 +2,8 @@ import type { Undone } from '../domain/action.ts';
 import type { Command, Gate, Warrant } from '../domain/decision.ts';
 import type { Signed } from '../domain/signature.ts';
 import { digest, jsonCopy } from '../domain/json.ts';
-import { expiry } from './interpreter/approval.ts';
-import { verify } from './interpreter/ending.ts';
+import { expiry } from './execute/approval.ts';
+import { verify } from './execute/ending.ts';
 import { failureOf, patience } from './patience.ts';
 import { Interrupted, type IncidentState, type StepRecord } from './state.ts';
 
@@ -30,7 +30,7 @@ export async function release(
     requester: command.person,
     expiresAt: expiry(approval),
   };
-  const names = steps.map(({ plan, view }) => plan?.description.title ?? view.id);
+  const names = steps.map(({ title, view }) => title ?? view.id);
   const answer = await state.ask(gate, {
     title: `Release: ${names.join(', ')}`,
     ifApproved: [
@@ -38,7 +38,7 @@ export async function release(
       `Asked for because: ${command.reason}`,
     ],
     ifDenied: ['The containment stands.'],
-    changes: steps.map(({ plan, view }) => `restore what ${view.id} changed: ${plan?.undo.text ?? ''}`),
+    changes: steps.map(({ undoText, view }) => `restore what ${view.id} changed: ${undoText ?? ''}`),
     changeCount: steps.length,
     notCovered: [],
     undo: 'A release is not undone: a new containment is a new incident.',
@@ -110,7 +110,7 @@ async function releaseStep(
     return;
   }
   try {
-    const undone = await state.mutate(() =>
+    const undone = await state.mutate(record, () =>
       recorder.run<Undone>(
         `${signature.name}.undo`,
         { mandate, warrant },
@@ -148,7 +148,7 @@ async function releaseStep(
   view.status = 'released';
   await state.tell(
     `${gate}/${view.id}/released`,
-    `Released: ${record.plan?.description.title ?? view.id}`,
+    `Released: ${record.title ?? view.id}`,
     [
       ...claims.map(({ claim, verdict, detail }) => `${verdict}: ${claim} (${detail})`),
       ...conflicts.map(({ object, why }) => `Conflict, kept as it is: ${object}: ${why}`),

@@ -1,13 +1,14 @@
 import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import type { ActionSignature, Mandate, Plan } from '../domain/action.ts';
+import { pathOfAddress } from '../domain/address.ts';
 import type { Alert } from '../domain/alert.ts';
-import type { Gate } from '../domain/decision.ts';
+import type { Gate, Warrant } from '../domain/decision.ts';
 import type { Policy, StepView } from '../domain/incident.ts';
 import { jsonCopy, type JsonObject } from '../domain/json.ts';
-import type { Scope } from '../language/run/playbook.ts';
-import type { HoldRequest, IncidentArguments } from './contract.ts';
+import type { Step } from '../language/run/playbook.ts';
+import type { Carried, CarriedStep, HoldRequest, IncidentArguments } from './contract.ts';
 import { Gates, type Answer, type Question } from './gates.ts';
-import { stepsScope, type Progress } from './interpreter/core.ts';
+import type { Facts } from './interpreter/types.ts';
 import { attempt, patience } from './patience.ts';
 import { Recorder, type Patience } from './recorder.ts';
 
@@ -19,17 +20,35 @@ export interface Hold {
   escalateAt: number;
 }
 
-/** What the workflow knows of one step. */
+/** What the workflow knows of one instance of a step. */
 export interface StepRecord {
   view: StepView;
   input?: JsonObject;
   signature?: ActionSignature;
+  /** Kept while its question is open. */
   plan?: Plan;
+  title?: string;
+  undoText?: string;
   mandate?: Mandate;
+  warrant?: Warrant;
   hold?: Hold;
+  /** Questions it has asked, and the id of the one that is open. */
+  asked: number;
+  asking?: string;
+  /** A change of its stands that a later failure undoes. */
+  undoable?: boolean;
+  /** Why it is to end at its next boundary. */
+  stopped?: string;
+  /** In a loop: its good end is not told by itself. */
+  quiet: boolean;
 }
 
-/** A change was stopped by a takeover: it ended at one of its boundaries. */
+/** Steps of loops that are listed one by one once they have ended well; the others are counted. */
+const maxListed = 100;
+/** Bad ends of steps in loops that are told one by one. */
+const maxTold = 20;
+
+/** A change was stopped, by a takeover or for its step: it ended at one of its boundaries. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
@@ -42,35 +61,101 @@ export class IncidentState {
   readonly policy: Policy;
   readonly recorder: Recorder;
   readonly gates: Gates;
-  readonly steps: StepRecord[];
   takenOver = false;
   releasing = false;
   closing = false;
   /** Whether a question went unanswered. */
-  unanswered = false;
-  #mutations = new Set<CancellationScope>();
-  #background: Promise<unknown>[] = [];
+  unanswered: boolean;
+  /** A responder cancelled it with `hold`: it stays open until another cancel or a release. */
+  kept: boolean;
+  stepsOmitted: number;
+  readonly #records: Map<string, StepRecord>;
+  #mutations = new Map<CancellationScope, StepRecord>();
+  #background = new Set<Promise<unknown>>();
+  #listed = 0;
+  #told = 0;
 
   constructor(input: IncidentArguments) {
+    const { carried, playbook } = input;
     this.input = input;
     this.policy = input.policy;
-    this.recorder = new Recorder(input.incident);
-    this.gates = new Gates(this.recorder, input.policy);
-    this.steps = input.playbook.steps.map(({ id, uses }) => ({
-      view: { id, action: uses, status: 'waiting', notCovered: [] },
-    }));
+    this.recorder = new Recorder(input.incident, carried?.ledger);
+    this.gates = new Gates(this.recorder, input.policy, carried?.gates);
+    this.unanswered = carried?.unanswered ?? false;
+    this.kept = carried?.kept ?? false;
+    this.stepsOmitted = carried?.stepsOmitted ?? 0;
+    const records =
+      carried?.steps.map((step) => this.#taken(step)) ??
+      playbook.steps.map((step) => recordOf(step.id, step));
+    this.#records = new Map(records.map((record) => [record.view.id, record]));
   }
 
-  /** @throws RangeError for a step that the playbook does not have */
-  step(id: string): StepRecord {
-    const record = this.steps.find(({ view }) => view.id === id);
-    if (record === undefined) throw new RangeError(`no step ${id}`);
+  #taken({ action, ...rest }: CarriedStep): StepRecord {
+    const signature = action === undefined ? undefined : this.input.playbook.actions[action];
+    return { ...rest, quiet: isInLoop(rest.view.id), ...(signature === undefined ? {} : { signature }) };
+  }
+
+  /** In the order in which they began; those at the top of the playbook first. */
+  get steps(): StepRecord[] {
+    return [...this.#records.values()];
+  }
+
+  /** The record of an instance, begun with the first question about it. */
+  record(address: string, step: Step): StepRecord {
+    const known = this.#records.get(address);
+    if (known !== undefined) return known;
+    const record = recordOf(address, step);
+    this.#records.set(address, record);
     return record;
+  }
+
+  find(address: string): StepRecord | undefined {
+    return this.#records.get(address);
+  }
+
+  /** Drops what ended well in a loop and is not needed any more: there may be thousands. */
+  retire(record: StepRecord): void {
+    const { asking, hold, undoable, view } = record;
+    if (asking === undefined) delete record.plan;
+    const isNeeded = hold !== undefined || undoable === true || asking !== undefined;
+    if (isNeeded || !isInLoop(view.id) || !['done', 'skipped', 'simulated'].includes(view.status)) return;
+    this.#listed += 1;
+    if (this.#listed <= maxListed) return;
+    this.#records.delete(view.id);
+    this.stepsOmitted += 1;
+  }
+
+  /** What the next run needs of each step. */
+  carry(): Pick<Carried, 'steps' | 'stepsOmitted' | 'unanswered' | 'kept'> {
+    return {
+      steps: this.steps.map(({ signature, quiet: _, stopped: __, ...rest }) => ({
+        ...rest,
+        ...(signature === undefined ? {} : { action: signature.name }),
+      })),
+      stepsOmitted: this.stepsOmitted,
+      unanswered: this.unanswered,
+      kept: this.kept,
+    };
+  }
+
+  /** What the playbook's expressions see everywhere. */
+  facts(): Facts {
+    const { alert, incident, inputs, mode, requester, severity, title } = this.input;
+    return {
+      inputs,
+      alert: alert === null ? {} : jsonCopy(alert),
+      incident: { id: incident, title, severity, mode, requester },
+    };
   }
 
   /** Steps whose target this incident holds, oldest first. */
   held(): StepRecord[] {
     return this.steps.filter(({ hold }) => hold !== undefined);
+  }
+
+  /** Steps whose changes stand and may be undone, newest first. */
+  undoable(): StepRecord[] {
+    return this.steps.filter(({ undoable }) => undoable === true).toReversed();
   }
 
   /** Asks people; the alert and the playbook are added to the question. */
@@ -79,7 +164,7 @@ export class IncidentState {
     return this.gates.ask(gate, {
       ...question,
       severity,
-      playbook: { id: playbook.id, name: playbook.name, version: playbook.version },
+      playbook: namedOf(playbook),
       alert: alert === null ? null : shown(alert),
       alerts: this.alerts,
     });
@@ -125,13 +210,26 @@ export class IncidentState {
 
   /** As `tell`, without holding up what comes next. */
   tellLater(dedupe: string, title: string, lines: string[], level: Level, offerRelease = false): void {
-    this.#background.push(this.tell(dedupe, title, lines, level, [], offerRelease));
+    this.inBackground(this.tell(dedupe, title, lines, level, [], offerRelease));
   }
 
-  /** Runs a change of the world so that a takeover can stop it. @throws Interrupted when one did */
-  async mutate<T>(run: () => Promise<T>): Promise<T> {
+  /** Whether a bad end in a loop is still told; a loop may end badly a thousand times. */
+  isWorthTelling({ quiet }: StepRecord): boolean {
+    if (!quiet) return true;
+    this.#told += 1;
+    return this.#told <= maxTold;
+  }
+
+  /** Remembers what must be over before the ledger can be sealed. */
+  inBackground(work: Promise<unknown>): void {
+    const over = work.finally(() => this.#background.delete(over));
+    this.#background.add(over);
+  }
+
+  /** Runs a change of the world so that it can be stopped. @throws Interrupted when it was */
+  async mutate<T>(record: StepRecord, run: () => Promise<T>): Promise<T> {
     const scope = new CancellationScope();
-    this.#mutations.add(scope);
+    this.#mutations.set(scope, record);
     try {
       return await scope.run(run);
     } catch (error) {
@@ -150,12 +248,19 @@ export class IncidentState {
 
   /** Stops every change under way; each ends at its next boundary. */
   stopMutations(): void {
-    for (const scope of this.#mutations) scope.cancel();
+    for (const scope of this.#mutations.keys()) scope.cancel();
   }
 
-  /** Waits for a handback; returns at once when nobody has taken over. */
-  async whileTakenOver(): Promise<void> {
-    await condition(() => !this.takenOver);
+  /** Ends one step at its next boundary: its question is closed, its change is stopped. */
+  stop(record: StepRecord, why: string): void {
+    record.stopped = why;
+    if (record.asking !== undefined) this.gates.withdraw(record.asking, why);
+    for (const [scope, owner] of this.#mutations) if (owner === record) scope.cancel();
+  }
+
+  /** Waits for a handback, or until the step is stopped; returns at once when nobody has taken over. */
+  async whileTakenOver(record?: StepRecord): Promise<void> {
+    await condition(() => !this.takenOver || record?.stopped !== undefined);
   }
 
   /** Ends a hold without restoring anything, because nothing of it stands. */
@@ -186,24 +291,37 @@ export class IncidentState {
   /** Waits for messages that were sent beside the work. */
   async finishBackground(): Promise<void> {
     await Promise.all(this.gates.background);
-    await Promise.all(this.#background);
+    await Promise.all([...this.#background]);
   }
 }
 
-/** What expressions can see at this point. */
-export function scopeOf(state: IncidentState, progress: Progress): Scope {
-  const { input } = state;
+function recordOf(address: string, step: Step): StepRecord {
+  const { kind } = step;
   return {
-    inputs: input.inputs,
-    alert: input.alert === null ? {} : jsonCopy(input.alert),
-    incident: {
-      id: input.incident,
-      title: input.title,
-      severity: input.severity,
-      mode: input.mode,
-      requester: input.requester,
+    view: {
+      id: address,
+      action: kind === 'action' ? step.uses : kind,
+      ...(kind === 'action' ? {} : { kind }),
+      status: 'waiting',
+      notCovered: [],
     },
-    steps: stepsScope(progress),
+    asked: 0,
+    quiet: isInLoop(address),
+  };
+}
+
+function isInLoop(address: string): boolean {
+  return address !== pathOfAddress(address);
+}
+
+function namedOf({ id, name, version, owner, runbook, references }: IncidentArguments['playbook']) {
+  return {
+    id,
+    name,
+    version,
+    ...(owner === undefined ? {} : { owner }),
+    ...(runbook === undefined ? {} : { runbook }),
+    ...(references === undefined ? {} : { references }),
   };
 }
 

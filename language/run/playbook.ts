@@ -1,3 +1,4 @@
+export { pathOfAddress } from '../../domain/address.ts';
 import type { ActionSignature } from '../../domain/action.ts';
 import type { FormField } from '../../domain/decision.ts';
 import type { Digest, Json, JsonObject } from '../../domain/json.ts';
@@ -275,9 +276,4 @@ export function* walkSteps(playbook: Playbook): Generator<{ path: string; step: 
     }
   }
   for (const { steps } of topBlocks(playbook)) yield* within(steps, '');
-}
-
-/** The path of an instance's address: without its places in loops. */
-export function pathOfAddress(address: string): string {
-  return address.replaceAll(/\[\d+\]/g, '');
 }

@@ -28,18 +28,19 @@ export type Command =
   /** Undo what this leaf applied. One at a time, newest first. */
   | { do: 'undo'; address: string; why: string };
 
+/** How a leaf ended. */
+export interface LeafEnd {
+  step: string;
+  status: StepStatus;
+  why?: string;
+  verdict?: string;
+  outputs?: JsonObject;
+  /** Whether a change of its stands that a later failure must undo. */
+  applied?: boolean;
+}
+
 /** What it is told. */
-export type Event =
-  | {
-      step: string;
-      status: StepStatus;
-      why?: string;
-      verdict?: string;
-      outputs?: JsonObject;
-      /** Whether a change of its stands that a later failure must undo. */
-      applied?: boolean;
-    }
-  | { undone: string; ok: boolean; why?: string };
+export type Event = LeafEnd | { undone: string; ok: boolean; why?: string };
 
 /** One step's change of status, in the order in which they happened: the trace of a run. */
 export interface Transition {

@@ -3,17 +3,20 @@ import { failureTypes } from '../../domain/failure-types.ts';
 import { jsonCopy, type JsonObject } from '../../domain/json.ts';
 import { failureOf, patience, type Failure } from '../patience.ts';
 import type { IncidentState, StepRecord } from '../state.ts';
-import type { Event } from './core.ts';
+import type { ActionStep } from '../../language/run/playbook.ts';
+import type { LeafEnd } from '../interpreter/types.ts';
 
 /** Measures what was applied, and ends the step with what was found. */
 export async function conclude(
   state: IncidentState,
+  step: ActionStep,
   record: StepRecord,
   outputs: JsonObject,
-): Promise<Event> {
+): Promise<LeafEnd> {
   const verification = await verify(state, record);
-  const title = record.plan?.description.title ?? record.view.action;
-  if ('type' in verification) return fail(state, record, verification);
+  const title = record.title ?? record.view.action;
+  const standing = undoable(step, record, true);
+  if ('type' in verification) return { ...(await fail(state, record, verification)), ...standing };
   const { applied, notCovered } = record.view;
   const lines = [
     ...(applied?.byHand === undefined ? [] : [`Without Firebreak: ${applied.byHand}`]),
@@ -22,24 +25,36 @@ export async function conclude(
   ];
   const status = record.hold === undefined ? 'done' : 'held';
   if (verification.verdict === 'failed') {
-    await state.tell(
-      `${record.view.id}/unproven`,
-      `Not proven: ${title}`,
+    if (state.isWorthTelling(record))
+      await state.tell(
+        `${record.view.id}/unproven`,
+        `Not proven: ${title}`,
+        lines,
+        'danger',
+        state.policy.escalation,
+        status === 'held',
+      );
+    return {
+      ...end(state, record, 'failed', 'the verification failed', verification.verdict, outputs),
+      ...standing,
+    };
+  }
+  if (!record.quiet || status === 'held')
+    state.tellLater(
+      `${record.view.id}/done`,
+      `${title}: ${verification.verdict}`,
       lines,
-      'danger',
-      state.policy.escalation,
+      verification.verdict === 'unverifiable' ? 'warning' : 'good',
       status === 'held',
     );
-    return end(state, record, 'failed', 'the verification failed', verification.verdict, outputs);
-  }
-  state.tellLater(
-    `${record.view.id}/done`,
-    `${title}: ${verification.verdict}`,
-    lines,
-    verification.verdict === 'unverifiable' ? 'warning' : 'good',
-    status === 'held',
-  );
-  return end(state, record, status, undefined, verification.verdict, outputs);
+  return { ...end(state, record, status, undefined, verification.verdict, outputs), ...standing };
+}
+
+/** Notes whether a change stands that a later failure undoes. */
+function undoable(step: ActionStep, record: StepRecord, stands: boolean): { applied?: boolean } {
+  if (step.undo !== 'on-failure' || record.signature?.effect !== 'reversible') return {};
+  record.undoable = stands;
+  return { applied: stands };
 }
 
 /** The verdict on a step as the world is now, or why there is none. */
@@ -65,43 +80,61 @@ export async function verify(state: IncidentState, record: StepRecord): Promise<
 /** A failed apply may have changed something: measure. What does not stand at all is let go of; anything else stays held, and people are called. */
 export async function failAfterApply(
   state: IncidentState,
+  step: ActionStep,
   record: StepRecord,
   failure: Failure,
-): Promise<Event> {
+  status: 'failed' | 'cancelled' = 'failed',
+): Promise<LeafEnd> {
   const found = await verify(state, record);
   const absent = 'type' in found ? found.type === failureTypes.targetGone : found.state === 'absent';
   if (absent && record.hold !== undefined) await state.endHold(record, 'nothing of it stands in the world');
-  return fail(state, record, failure);
+  const standing = undoable(step, record, !absent);
+  if (status === 'cancelled' && absent)
+    return { ...end(state, record, status, failure.message), ...standing };
+  return { ...(await fail(state, record, failure, status)), ...standing };
 }
 
 /** Calls people, and ends the step as failed. */
-export async function fail(state: IncidentState, record: StepRecord, failure: Failure): Promise<Event> {
+export async function fail(
+  state: IncidentState,
+  record: StepRecord,
+  failure: Failure,
+  status: 'failed' | 'cancelled' = 'failed',
+): Promise<LeafEnd> {
   const why = `${failure.type}: ${failure.message}`;
-  await state.tell(
-    `${record.view.id}/failed`,
-    `Failed: ${record.view.id} (${record.view.action})`,
-    [
-      why,
-      record.hold === undefined
-        ? 'It left nothing in place.'
-        : 'It may stand in part, and stays held until a person releases it.',
-    ],
-    'danger',
-    state.policy.escalation,
-    record.hold !== undefined,
-  );
-  return end(state, record, 'failed', why);
+  if (state.isWorthTelling(record))
+    await state.tell(
+      `${record.view.id}/failed`,
+      `${status === 'failed' ? 'Failed' : 'Stopped'}: ${record.view.id} (${record.view.action})`,
+      [
+        why,
+        record.hold === undefined
+          ? 'It left nothing in place.'
+          : 'It may stand in part, and stays held until a person releases it.',
+      ],
+      'danger',
+      state.policy.escalation,
+      record.hold !== undefined,
+    );
+  return end(state, record, status, why);
+}
+
+/** An expression has no value: a failure, but in a simulation, where nothing has any outputs. */
+export function unknown(state: IncidentState, record: StepRecord, why: string): LeafEnd {
+  return state.input.mode === 'simulate'
+    ? end(state, record, 'skipped', `not known in a simulation: ${why}`)
+    : end(state, record, 'failed', why);
 }
 
 /** Notes how a step ended. */
 export function end(
   state: IncidentState,
   record: StepRecord,
-  status: Event['status'],
+  status: LeafEnd['status'],
   why?: string,
   verdict = '',
   outputs: JsonObject = {},
-): Event {
+): LeafEnd {
   state.recorder.note('step.ended', { step: record.view.id, status, why: why ?? '', verdict });
   return { step: record.view.id, status, verdict, outputs, ...(why === undefined ? {} : { why }) };
 }

@@ -3,17 +3,18 @@ import type { Warrant } from '../../domain/decision.ts';
 import { failureTypes } from '../../domain/failure-types.ts';
 import { refusals } from '../../domain/guardrails.ts';
 import { digest, jsonCopy, type JsonObject } from '../../domain/json.ts';
-import { condition as holds, ExpressionError, render } from '../../language/run/expression.ts';
-import type { ActionStep } from '../../language/run/playbook.ts';
+import { ExpressionError, render } from '../../language/run/expression.ts';
+import type { ActionStep, Scope } from '../../language/run/playbook.ts';
 import type { HoldRequest } from '../contract.ts';
+import type { Answer } from '../gates.ts';
+import type { LeafEnd, Leaf } from '../interpreter/types.ts';
 import { failureOf, patience } from '../patience.ts';
-import { Interrupted, scopeOf, type IncidentState, type StepRecord } from '../state.ts';
-import { askFor, modeOf, needsGate, notApproved } from './approval.ts';
+import { Interrupted, type IncidentState, type StepRecord } from '../state.ts';
+import { askFor, modeOf, needsGate, notApproved, stillApproved } from './approval.ts';
 import { brief } from './brief.ts';
-import type { Event, Progress } from './core.ts';
-import { conclude, end, fail, failAfterApply } from './ending.ts';
+import { conclude, end, fail, failAfterApply, unknown } from './ending.ts';
 
-/** How often one step may ask again because the world asked for more than was authorised. */
+/** How often one attempt may ask again because the world asked for more than was authorised. */
 const maxRounds = 3;
 
 /**
@@ -22,39 +23,29 @@ const maxRounds = 3;
  */
 export async function executeAction(
   state: IncidentState,
-  step: ActionStep,
-  progress: Progress,
-): Promise<Event> {
-  const record = state.step(step.id);
+  leaf: Leaf & { step: ActionStep },
+  record: StepRecord,
+): Promise<LeafEnd> {
+  const { step, scope } = leaf;
   const { recorder } = state;
   const signature = state.input.playbook.actions[step.uses];
   if (signature === undefined)
     return end(state, record, 'failed', `the playbook froze no action ${step.uses}`);
-  let input: JsonObject;
-  try {
-    const scope = scopeOf(state, progress);
-    if (step.if !== undefined && !holds(step.if, scope)) {
-      return end(state, record, 'skipped', 'its condition is false');
-    }
-    const rendered = render(step.with, scope);
-    if (rendered === null || typeof rendered !== 'object' || Array.isArray(rendered)) {
-      return end(state, record, 'failed', '`with` is not a map');
-    }
-    input = rendered;
-  } catch (error) {
-    if (!(error instanceof ExpressionError)) throw error;
-    return end(state, record, 'failed', error.message);
-  }
-  record.input = input;
   record.signature = signature;
+  const asked = record.asking === undefined ? undefined : state.gates.resume(record.asking);
+  if (asked === undefined) {
+    const input = inputOf(step, scope);
+    if ('why' in input) return unknown(state, record, input.why);
+    record.input = input.ok;
+  }
 
   let why = '';
   for (let round = 1; round <= maxRounds; round += 1) {
-    await state.whileTakenOver();
-    const outcome = await oneRound(state, step, record, signature, input, round);
+    await state.whileTakenOver(record);
+    const outcome = await oneRound(state, step, record, signature, round, round === 1 ? asked : undefined);
     if (outcome.again === undefined) return outcome.event;
     why = outcome.again;
-    recorder.note('step.again', { step: step.id, round, why });
+    recorder.note('step.again', { step: record.view.id, round, why });
   }
   return fail(state, record, {
     type: failureTypes.beyondAuthority,
@@ -62,9 +53,21 @@ export async function executeAction(
   });
 }
 
-type Round = { again: string } | { again: undefined; event: Event };
+function inputOf(step: ActionStep, scope: Scope): { ok: JsonObject } | { why: string } {
+  try {
+    const rendered = render(step.with, scope);
+    return rendered === null || typeof rendered !== 'object' || Array.isArray(rendered)
+      ? { why: '`with` is not a map' }
+      : { ok: rendered };
+  } catch (error) {
+    if (error instanceof ExpressionError) return { why: error.message };
+    throw error;
+  }
+}
 
-function finished(event: Event): Round {
+type Round = { again: string } | { again: undefined; event: LeafEnd };
+
+function finished(event: LeafEnd): Round {
   return { again: undefined, event };
 }
 
@@ -73,26 +76,67 @@ async function oneRound(
   step: ActionStep,
   record: StepRecord,
   signature: ActionSignature,
-  input: JsonObject,
   round: number,
+  asked: Promise<Answer> | undefined,
 ): Promise<Round> {
-  const { recorder, policy } = state;
+  if (record.stopped !== undefined) return finished(end(state, record, 'cancelled', record.stopped));
+  const before = record.warrant;
+  let plan = record.plan;
+  let answering = asked;
+  const warrant: Warrant = { opening: state.input.opening, decisions: [], automatic: false };
+  if (plan === undefined || answering === undefined) {
+    const planned = await planStep(state, step, record, signature, round);
+    if ('event' in planned) return finished(planned.event);
+    plan = planned.plan;
+    warrant.automatic = planned.automatic;
+    if (!planned.automatic && needsGate(step, signature)) {
+      if (before?.gate !== undefined && stillApproved(before.gate, plan.authority)) {
+        warrant.gate = before.gate;
+        warrant.decisions = before.decisions;
+      } else answering = askFor(state, step, record, plan);
+    }
+  }
+  if (answering !== undefined) {
+    const answer = await answering;
+    delete record.asking;
+    if (answer.answer !== 'approved') return finished(await notApproved(state, record, plan, answer));
+    warrant.gate = answer.gate;
+    warrant.decisions = answer.decisions;
+  }
+  record.warrant = warrant;
+  await state.whileTakenOver(record);
+  if (record.stopped !== undefined) return finished(end(state, record, 'cancelled', record.stopped));
+  return contain(state, step, record, signature, plan, warrant, round);
+}
 
+/** Plans, and judges the plan. */
+async function planStep(
+  state: IncidentState,
+  step: ActionStep,
+  record: StepRecord,
+  signature: ActionSignature,
+  round: number,
+): Promise<{ event: LeafEnd } | { plan: Plan; automatic: boolean }> {
+  const { recorder, policy } = state;
+  const { id } = record.view;
+  const input = record.input ?? {};
   let plan: Plan;
   try {
     plan = await recorder.run<Plan>(
       `${step.uses}.plan`,
-      { incident: recorder.incident, step: step.id, input },
+      { incident: recorder.incident, step: id, input },
       patience.verb(signature.timing, 'plan'),
-      { kind: 'step.planning', data: { step: step.id, action: step.uses, input, round } },
+      { kind: 'step.planning', data: { step: id, action: step.uses, input, round } },
     );
   } catch (error) {
-    return finished(await fail(state, record, failureOf(error)));
+    return { event: await fail(state, record, failureOf(error)) };
   }
   record.plan = plan;
+  record.title = plan.description.title;
+  record.undoText = plan.undo.text;
   record.view.notCovered = plan.notCovered;
   recorder.note('step.planned', {
-    step: step.id,
+    step: id,
     plan: digest(plan),
     full: plan.full.digest,
     snapshot: plan.snapshot.digest,
@@ -105,30 +149,23 @@ async function oneRound(
   const refused = refusals(policy.guardrails, signature.effect, plan.facts);
   if (refused.length > 0) {
     const why = refused.map(({ code, message }) => `${code}: ${message}`).join('; ');
-    await state.tell(
-      `${step.id}/refused`,
-      `Refused: ${plan.description.title}`,
-      [why],
-      'danger',
-      policy.escalation,
-    );
-    return finished(end(state, record, 'refused', why));
+    if (state.isWorthTelling(record))
+      await state.tell(
+        `${id}/refused`,
+        `Refused: ${plan.description.title}`,
+        [why],
+        'danger',
+        policy.escalation,
+      );
+    return { event: end(state, record, 'refused', why) };
   }
-
   const mode = modeOf(state, signature, plan.facts);
   if (mode === 'simulate') {
-    state.tellLater(`${step.id}/simulated`, `Simulated: ${plan.description.title}`, brief(plan), 'info');
-    return finished(end(state, record, 'simulated', 'the mode is simulate: nothing was changed'));
+    if (state.isWorthTelling(record))
+      state.tellLater(`${id}/simulated`, `Simulated: ${plan.description.title}`, brief(plan), 'info');
+    return { event: end(state, record, 'simulated', 'the mode is simulate: nothing was changed') };
   }
-  const warrant: Warrant = { opening: state.input.opening, decisions: [], automatic: mode === 'automatic' };
-  if (mode === 'approve' && needsGate(step, signature)) {
-    const answer = await askFor(state, step, plan, round);
-    if (answer.answer !== 'approved') return finished(await notApproved(state, record, plan, answer));
-    warrant.gate = answer.gate;
-    warrant.decisions = answer.decisions;
-  }
-  await state.whileTakenOver();
-  return contain(state, step, record, signature, plan, warrant, round);
+  return { plan, automatic: mode === 'automatic' };
 }
 
 /** Hold, apply, verify. */
@@ -142,9 +179,10 @@ async function contain(
   round: number,
 ): Promise<Round> {
   const { recorder } = state;
+  const { id } = record.view;
   const mandate: Mandate = {
     incident: recorder.incident,
-    step: step.id,
+    step: id,
     input: record.input ?? {},
     authority: plan.authority,
     base: plan.snapshot,
@@ -152,7 +190,7 @@ async function contain(
   record.mandate = mandate;
   if (signature.holds) {
     const forMs = step.hold?.forMs ?? state.policy.holdMs;
-    const hold = holdOf(state, step.id, plan.authority);
+    const hold = holdOf(state, id, plan.authority);
     const expiresAt = new Date(Date.now() + forMs).toISOString();
     const acquired = await recorder.fixed(
       'holds.acquire',
@@ -160,14 +198,14 @@ async function contain(
       patience.own,
       {
         kind: 'hold.acquiring',
-        data: { step: step.id, target: hold.target, until: expiresAt, base: plan.snapshot.digest },
+        data: { step: id, target: hold.target, until: expiresAt, base: plan.snapshot.digest },
       },
     );
     mandate.base = acquired.base;
     record.hold = { request: hold, forMs, escalateAt: Date.parse(expiresAt) };
     record.view.holdUntil = expiresAt;
     recorder.note('hold.acquired', {
-      step: step.id,
+      step: id,
       target: hold.target,
       first: acquired.first,
       base: acquired.base.digest,
@@ -181,7 +219,7 @@ async function contain(
 
   let applied: Applied;
   try {
-    applied = await state.mutate(() =>
+    applied = await state.mutate(record, () =>
       recorder.run<Applied>(
         `${step.uses}.apply`,
         { mandate, warrant },
@@ -189,7 +227,7 @@ async function contain(
         {
           kind: 'step.applying',
           data: {
-            step: step.id,
+            step: id,
             action: step.uses,
             authority: digest(plan.authority),
             base: mandate.base.digest,
@@ -198,14 +236,18 @@ async function contain(
       ),
     );
   } catch (error) {
+    if (error instanceof Interrupted && record.stopped !== undefined)
+      return finished(
+        await failAfterApply(state, step, record, { type: 'Stopped', message: record.stopped }, 'cancelled'),
+      );
     if (error instanceof Interrupted) {
-      recorder.note('step.interrupted', { step: step.id, why: 'a person took over' });
-      await state.whileTakenOver();
+      recorder.note('step.interrupted', { step: id, why: 'a person took over' });
+      await state.whileTakenOver(record);
       return { again: 'a person took over while it was being applied, and handed back' };
     }
     const failure = failureOf(error);
     if (failure.type === failureTypes.beyondAuthority && round < maxRounds) return { again: failure.message };
-    return finished(await failAfterApply(state, record, failure));
+    return finished(await failAfterApply(state, step, record, failure));
   }
   record.view.applied = {
     already: applied.already,
@@ -215,7 +257,7 @@ async function contain(
     ...(applied.byHand === undefined ? {} : { byHand: applied.byHand }),
   };
   recorder.note('step.applied', {
-    step: step.id,
+    step: id,
     changes: applied.changes
       .slice(0, 200)
       .map(({ verb, object, before, after }) => jsonCopy({ verb, object, before, after })),
@@ -227,7 +269,7 @@ async function contain(
     unavailable: applied.unavailable.slice(0, 50),
     unavailableCount: applied.unavailable.length,
   });
-  return finished(await conclude(state, record, applied.outputs));
+  return finished(await conclude(state, step, record, applied.outputs));
 }
 
 function holdOf(state: IncidentState, step: string, authority: Authority): HoldRequest {

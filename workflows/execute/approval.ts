@@ -1,10 +1,11 @@
-import type { ActionSignature, Plan, TargetFacts } from '../../domain/action.ts';
+import type { ActionSignature, Authority, Plan, TargetFacts } from '../../domain/action.ts';
 import type { Gate, Mode } from '../../domain/decision.ts';
+import { digest } from '../../domain/json.ts';
 import { effectiveMode } from '../../domain/guardrails.ts';
 import type { ActionStep } from '../../language/run/playbook.ts';
 import type { Answer } from '../gates.ts';
 import type { IncidentState, StepRecord } from '../state.ts';
-import type { Event } from './core.ts';
+import type { LeafEnd } from '../interpreter/types.ts';
 import { end } from './ending.ts';
 
 /** The mode that a step really runs in. */
@@ -23,16 +24,38 @@ export function needsGate(step: ActionStep, signature: ActionSignature): boolean
   return signature.effect !== 'read' || step.approve !== undefined;
 }
 
+/** Whether what was approved for an attempt before covers this one: the same authority, while the approval lasts. */
+export function stillApproved(gate: Gate, authority: Authority): boolean {
+  if (Date.parse(gate.expiresAt) < Date.now()) return false;
+  const wanted = digest(authority);
+  return gate.authorities.some((approved) => digest(approved) === wanted);
+}
+
+/** A gate's id of its own: the step's address, counted when it asks again. */
+export function nextGate(record: StepRecord): string {
+  record.asked += 1;
+  const id = record.asked === 1 ? record.view.id : `${record.view.id}#${record.asked}`;
+  record.asking = id;
+  return id;
+}
+
 /** Asks whether a plan's authority is granted. */
-export function askFor(state: IncidentState, step: ActionStep, plan: Plan, round: number): Promise<Answer> {
+export function askFor(
+  state: IncidentState,
+  step: ActionStep,
+  record: StepRecord,
+  plan: Plan,
+): Promise<Answer> {
   const approval = step.approve ?? state.policy.approval;
-  const signature = state.input.playbook.actions[step.uses];
+  const { signature } = record;
+  const undoes = step.undo === 'on-failure' && signature?.effect === 'reversible';
   const gate: Gate = {
     incident: state.recorder.incident,
-    id: round === 1 ? step.id : `${step.id}#${round}`,
+    id: nextGate(record),
     purpose: signature?.effect === 'contain' ? 'contain' : 'change',
     authorities: [plan.authority],
     ...(signature?.holds === true ? { hold: { forMs: step.hold?.forMs ?? state.policy.holdMs } } : {}),
+    ...(undoes ? { undo: 'on-failure' as const } : {}),
     approval,
     requester: state.input.requester,
     expiresAt: expiry(approval),
@@ -44,7 +67,7 @@ export function askFor(state: IncidentState, step: ActionStep, plan: Plan, round
     changes: plan.changes.map(({ summary }) => summary),
     changeCount: plan.changeCount,
     notCovered: plan.notCovered,
-    undo: plan.undo.text,
+    undo: undoes ? `${plan.undo.text}. A later failure undoes it without asking again.` : plan.undo.text,
   });
 }
 
@@ -60,7 +83,8 @@ export async function notApproved(
   record: StepRecord,
   plan: Plan,
   answer: Exclude<Answer, { answer: 'approved' }>,
-): Promise<Event> {
+): Promise<LeafEnd> {
+  if (record.stopped !== undefined) return end(state, record, 'cancelled', record.stopped);
   const denied = answer.answer === 'denied';
   await state.tell(
     `${answer.gate.id}/${answer.answer}`,

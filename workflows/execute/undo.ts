@@ -1,0 +1,64 @@
+import type { Undone } from '../../domain/action.ts';
+import { digest, jsonCopy } from '../../domain/json.ts';
+import { failureOf, patience } from '../patience.ts';
+import { Interrupted, type IncidentState, type StepRecord } from '../state.ts';
+
+/**
+ * Undoes a reversible change after a failure, under the approval that it was made with. A person who takes over stops it, and it is tried again
+ * after the handback. Never throws for what it may meet: a change that cannot be undone is told and stays.
+ */
+export async function undoStep(
+  state: IncidentState,
+  record: StepRecord,
+  why: string,
+): Promise<{ ok: boolean; why?: string }> {
+  const { mandate, signature, view, warrant } = record;
+  if (mandate === undefined || signature === undefined || warrant === undefined)
+    return { ok: false, why: 'it was never applied' };
+  for (;;) {
+    await state.whileTakenOver();
+    try {
+      const undone = await state.mutate(record, () =>
+        state.recorder.run<Undone>(
+          `${signature.name}.undo`,
+          { mandate, warrant },
+          patience.verb(signature.timing, 'undo'),
+          {
+            kind: 'step.undoing',
+            data: { step: view.id, why, base: mandate.base.digest, authority: digest(mandate.authority) },
+          },
+        ),
+      );
+      view.undone = undone;
+      delete record.undoable;
+      state.recorder.note('step.undone', {
+        step: view.id,
+        ...jsonCopy({ ...undone, changes: undone.changes.slice(0, 200) }),
+        changeCount: undone.changes.length,
+      });
+      state.tellLater(
+        `${view.id}/undone`,
+        `Undone: ${record.title ?? view.id}`,
+        [
+          why,
+          ...undone.claims.map(({ claim, verdict, detail }) => `${verdict}: ${claim} (${detail})`),
+          ...undone.conflicts.map(({ object, why: kept }) => `Conflict, kept as it is: ${object}: ${kept}`),
+        ],
+        undone.conflicts.length > 0 ? 'warning' : 'good',
+      );
+      return { ok: true };
+    } catch (error) {
+      if (error instanceof Interrupted && record.stopped === undefined) continue;
+      const { type, message } =
+        error instanceof Interrupted ? { type: 'Stopped', message: record.stopped ?? '' } : failureOf(error);
+      await state.tell(
+        `${view.id}/not-undone`,
+        `Not undone: ${record.title ?? view.id}`,
+        [`${type}: ${message}`, 'It stays as it was applied.'],
+        'danger',
+        state.policy.escalation,
+      );
+      return { ok: false, why: `${type}: ${message}` };
+    }
+  }
+}
