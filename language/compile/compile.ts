@@ -16,6 +16,8 @@ export { kindOf } from './source/kinds.ts';
 
 /** More problems than these help nobody. */
 const maxProblems = 100;
+/** Most characters of what a problem says. */
+const maxTold = 500;
 
 /**
  * Reads, checks and resolves a playbook. Never throws on what a file may hold.
@@ -136,8 +138,21 @@ function report(
   return findings
     .map(({ code, severity = 'error', path, atKey, offset, message, fix }): Problem => {
       const at = place(offset ?? offsetOf(path, atKey));
-      return { code, severity, file, ...at, field: fieldOf(path), message, fix };
+      return {
+        code,
+        severity,
+        file,
+        ...at,
+        field: short(fieldOf(path)),
+        message: short(message),
+        fix: short(fix),
+      };
     })
     .toSorted((a, b) => a.line - b.line || a.column - b.column)
     .slice(0, maxProblems);
+}
+
+/** What is told quotes the file, whose keys and values may be of any length. */
+function short(text: string): string {
+  return text.length <= maxTold ? text : `${text.slice(0, maxTold).toWellFormed()}…`;
 }
