@@ -47,6 +47,7 @@ interface PermissionOptions extends GlobalOptions {
   serviceAccount: { namespace: string; name: string };
   user?: string;
   responderGroup?: string;
+  playbook?: string;
 }
 
 function permissions(): Command {
@@ -62,6 +63,7 @@ function permissions(): Command {
       '--responder-group <group>',
       "who may release by hand; default: the configuration's, if there is one",
     )
+    .option('--playbook <playbook>', 'only what this playbook, by id or file, and those that it runs need')
     .action(async (_: object, self: Command) => {
       const options = self.optsWithGlobals<PermissionOptions>();
       const { permissionManifests } = await import('../permissions.ts');
@@ -81,6 +83,7 @@ function permissions(): Command {
   return examples(command, [
     ['firebreak action permissions | kubectl apply -f -', 'let the engine act, and no more than that'],
     ['firebreak action permissions --service-account ops/engine', 'for a ServiceAccount of another name'],
+    ['firebreak action permissions --playbook FB-001', 'when it is to carry out this one only'],
   ]);
 }
 
