@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../domain/json.ts';
-import { inputFault, maxInputItems, maxInputLength, wanted } from '../run/inputs.ts';
+import { inputFault, maxInputItems, maxInputLength, secretName, wanted } from '../run/inputs.ts';
 import type { InputDeclaration } from '../run/playbook.ts';
 import type { Finding } from './problem.ts';
 import type { SourceFile, SourceInput } from './shape.ts';
@@ -119,7 +119,7 @@ function valueSchema({ type, items = 'string', oneOf, min, max }: InputDeclarati
   });
   switch (type) {
     case 'secret':
-      return { type: 'string', 'x-secret': true };
+      return { type: 'string', pattern: secretName.source, 'x-secret': true };
     case 'boolean':
       return { type };
     case 'list':

@@ -121,7 +121,7 @@ export class Expressions {
         path,
         offset: this.#source.offsetIn(path, value.indexOf('${{')),
         message: `${fieldOf(path)} takes no expression`,
-        fix: 'write the value itself; expressions belong in with and if',
+        fix: 'write the value itself; expressions belong in with, set, outputs, texts and conditions',
       });
     else if (Array.isArray(value)) value.forEach((item, index) => this.refuseStray(item, [...path, index]));
     else if (typeof value === 'object' && value !== null)

@@ -5,7 +5,7 @@ import type { InputDeclaration } from './playbook.ts';
 export const maxInputLength = 4096;
 export const maxInputItems = 5000;
 /** The name of a secret, as stores write them: a value pasted in its place seldom looks so. */
-const secretName = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,252}$/;
+export const secretName = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,252}$/;
 
 /** Why an input cannot be bound. `message` is to be read after `the input "x"`; it never quotes the value. */
 export interface InputFault {

@@ -251,6 +251,7 @@ test.each<[steps: string, text: string, expected: string[]]>([
 const kid = (inputs: string): string => `  - { id: a, playbook: C-1, with: { ${inputs} } }\n`;
 test.each<[name: string, steps: string, expected: string[]]>([
   ['on to a child that takes one', kid("key: '${{ inputs.token }}'"), []],
+  ['as a value in place of its name', kid("key: 'no name, a value'"), ['FB2030 steps[0].with.key']],
   [
     'by way of set',
     `  - { id: s, set: { t: '\${{ inputs.token }}' } }\n${kid("key: '${{ steps.s.outputs.t }}'")}`,
@@ -319,14 +320,17 @@ test('what cannot be undone is not tried again, at whatever depth', () => {
   expect(problems(around('retry: { attempts: 2 },'))).toEqual(['FB2054 steps[0].retry']);
 });
 
+/** Playbooks of which each runs the one before it. */
+function chain(count: number): ReturnType<typeof libraryOf> {
+  return libraryOf(
+    Array.from({ length: count }, (_, level) => ({
+      file: `${level}.yaml`,
+      text: `id: L-${level}\nname: L\nversion: 1\nsteps: [${level === 0 ? wait : `{ id: c, playbook: L-${level - 1} }`}]\n`,
+    })),
+  );
+}
+
 test('playbooks may run each other five levels deep, and never themselves', () => {
-  const chain = (count: number): ReturnType<typeof libraryOf> =>
-    libraryOf(
-      Array.from({ length: count }, (_, level) => ({
-        file: `${level}.yaml`,
-        text: `id: L-${level}\nname: L\nversion: 1\nsteps: [${level === 0 ? wait : `{ id: c, playbook: L-${level - 1} }`}]\n`,
-      })),
-    );
   expect(problems('  - { id: a, playbook: L-4 }\n', chain(5))).toEqual([]);
   expect(problems('  - { id: a, playbook: L-5 }\n', chain(6))).toEqual(['FB2026 steps[0].playbook']);
   const circle = libraryOf([
@@ -391,4 +395,48 @@ test('a walk through a file tells where each step stands', () => {
     ['c', 'steps.0.parallel.r.0', 'steps', ['branch']],
     ['w', 'always.0', 'always', []],
   ]);
+});
+
+test.each<[steps: string, expected: string[]]>([
+  ['  - { id: a }\n', ['FB2013 steps[0]']],
+  ['  - { id: a, wait: 1s, set: { x: 1 } }\n', ['FB2013 steps[0].set']],
+  ['  - { id: a, wait: 1s, with: {} }\n', ['FB2014 steps[0].with']],
+  [`  - { id: a, wait: 1s, hold: { for: 1h } }\n`, ['FB2014 steps[0].hold']],
+  [`  - { id: a, foreach: [x], steps: [${wait}] }\n`, ['FB2011 steps[0].max-items']],
+  [`  - { id: a, while: 'true', steps: [${wait}] }\n`, ['FB2011 steps[0].max-rounds']],
+  [
+    `  - { id: a, while: 'true', max-rounds: 2, steps: [${wait}], outputs: { rounds: 1 } }\n`,
+    ['FB2016 steps[0].outputs.rounds'],
+  ],
+  [`  - { id: a, foreach: [x, y], max-items: 1, steps: [${wait}] }\n`, ['FB2017 steps[0].foreach']],
+  [
+    `  - { id: a, foreach: '\${{ inputs.env }}', max-items: 1, steps: [${wait}] }\n`,
+    ['FB2047 steps[0].foreach'],
+  ],
+  [`  - { id: a, switch: '\${{ inputs.count }}', cases: { x: [] } }\n`, ['FB2047 steps[0].switch']],
+  ["  - { id: a, fail: '${{ inputs.count }}' }\n", ['FB2047 steps[0].fail']],
+  ["  - { id: a, fail: 'in ${{ inputs.names }}' }\n", ['FB2041 steps[0].fail']],
+  [
+    '  - { id: a, wait: { until: "true", uses: test.scale, with: { name: x }, every: 1s, within: 1m } }\n',
+    ['FB2055 steps[0].wait.uses'],
+  ],
+  [
+    '  - { id: a, wait: { until: "true", uses: test.login, every: 2m, within: 1m } }\n',
+    ['FB2056 steps[0].wait.every'],
+  ],
+  ['  - { id: a, approve: { from: [r], within: 5m } }\n', ['FB2011 steps[0].approve.question']],
+  [
+    '  - { id: a, ask: { question: q, from: [r], within: 5m, fields: { n: { type: integer, default: x } } } }\n',
+    ['FB2060 steps[0].ask.fields.n.default'],
+  ],
+  [
+    '  - { id: a, ask: { question: q, from: [r], within: 5m, fields: { n: { type: boolean, min: 1 } } } }\n',
+    ['FB2064 steps[0].ask.fields.n.min'],
+  ],
+  [
+    '  - { id: a, wait: 1s }\n  - { id: b, parallel: { l: [{ id: c, wait: 1s, needs: a }], r: [{ id: a, wait: 1s }] } }\n',
+    ['FB2021 steps[1].parallel.l[0].needs', 'FB2020 steps[1].parallel.r[0].id'],
+  ],
+])('%s', (steps, expected) => {
+  expect(problems(steps)).toEqual(expected);
 });

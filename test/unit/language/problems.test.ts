@@ -619,7 +619,7 @@ const rows: Row[] = [
     2,
     8,
     'name',
-    'write the value itself; expressions belong in with and if',
+    'write the value itself; expressions belong in with, set, outputs, texts and conditions',
   ],
 ];
 
