@@ -12,7 +12,7 @@ import { languageCatalogue } from './language-catalogue.ts';
 /** Milliseconds that a file may take to be judged, whatever is in it. */
 const maxMs = 1000;
 
-/** One change to a playbook's text. `at` and `from` choose a place, counted round; */
+/** One change to a playbook's text. `at` and `from` choose a place, counted round. */
 interface Mutation {
   how: (typeof hows)[number];
   at: number;
@@ -105,7 +105,7 @@ export const anyMutations: fc.Arbitrary<Mutation[]> = fc.array(
     value: fc.constantFrom(...hostileValues),
     cel: anyCel,
   }),
-  { minLength: 1, maxLength: 6 },
+  { minLength: 1, maxLength: 3 },
 );
 
 /** A text after some mutations; `others` are grafted from. */

@@ -5,6 +5,8 @@ import * as fc from 'fast-check';
 import { libraryOf } from '../../../language/compile/compile.ts';
 import { anyCel } from '../../support/arbitrary-cel.ts';
 import { anyMutations, createOracle, mutate } from '../../support/fuzz-language.ts';
+import { runToEnd } from '../../support/fuzz-run.ts';
+import { createInterpreter } from '../../../workflows/interpreter/interpreter.ts';
 
 /** Seconds: thirty in the tests, what the soak says there. */
 const soak = Number(process.env['FIREBREAK_SOAK_SECONDS'] ?? 0);
@@ -30,6 +32,15 @@ const children = yamlIn(join(here, 'invalid', 'children')).map((text, index) => 
 }));
 const seeds = [...real, ...mended];
 const oracle = createOracle(libraryOf(children));
+
+/** Whole numbers that look like chance and are the same for the same start (a linear congruence, by Numerical Recipes). */
+function chooser(start: number): (below: number) => number {
+  let state = start >>> 0;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
 
 /** Half of the time each; bounded by runs as well, outside the soak. */
 const bounds = {
@@ -93,9 +104,12 @@ test(
     const forms = fc.constantFrom('value', 'text', 'condition', 'list', 'again', 'choice');
     try {
       fc.assert(
-        fc.property(anyCel, forms, (cel, form) => {
+        fc.property(anyCel, forms, fc.nat(), (cel, form, start) => {
           runs++;
-          if (oracle(frame(cel, form)).accepted !== undefined) accepted++;
+          const playbook = oracle(frame(cel, form)).accepted;
+          if (playbook === undefined) return;
+          accepted++;
+          runToEnd(createInterpreter, playbook, chooser(start));
         }),
         bounds,
       );
