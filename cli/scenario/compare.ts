@@ -1,11 +1,12 @@
 import type { Json } from '../../domain/json.ts';
+import { milliseconds } from '../../language/compile/duration.ts';
 import type { Played, StepEnd } from './play.ts';
 import type { Scenario } from './read.ts';
 import type { Question } from './world.ts';
 
 /** Where a run differs from what was expected of it, as lines of a diff. */
 export interface Difference {
-  /** `outcome`, `steps`, `asked`, `holding`, `outputs`. */
+  /** `outcome`, `within`, `steps`, `asked`, `holding`, `outputs`. */
   of: string;
   lines: { sign: ' ' | '-' | '+'; text: string }[];
 }
@@ -24,6 +25,15 @@ export function differences({ expect }: Scenario, played: Played): Difference[] 
       ],
     });
   }
+  const { within } = expect;
+  if (within !== undefined && played.virtualMs > (milliseconds(within) ?? 0))
+    found.push({
+      of: 'within',
+      lines: [
+        { sign: '-', text: `at most ${within}` },
+        { sign: '+', text: `${played.virtualMs / 1000} s` },
+      ],
+    });
   add(found, 'steps', align(expect.steps, played.steps, matchesStep, showExpected, showStep));
   if (expect.asked !== undefined)
     add(found, 'asked', align(expect.asked, played.asked, matchesQuestion, showExpected, showQuestion));

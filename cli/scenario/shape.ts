@@ -159,6 +159,7 @@ export const scenarioFile = map({
   given,
   expect: map({
     outcome: oneOf(outcomes),
+    within: after.optional(),
     steps: z.array(z.union([z.literal('...'), single(expectedStep, stepForm)], { error: stepForm }), {
       error: 'write the list of the steps in the order in which they end',
     }),

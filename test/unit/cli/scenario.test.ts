@@ -151,7 +151,10 @@ test('a cancel stops what runs, and is refused where nothing runs', async () => 
     .replace('denied by ada', 'denied by ada after 2m')
     .replace('expect:', '  cancel: { at: quarantine, why: enough }\nexpect:')
     .replace('outcome: denied', 'outcome: cancelled')
-    .replace('quarantine: denied', 'quarantine: { status: cancelled, why: enough }');
+    .replace(
+      /    - quarantine: denied[^]*/,
+      '    - evidence: { status: skipped, why: enough }\n    - quarantine: { status: cancelled, why: enough }\n',
+    );
   expect(await run(asked)).toMatchObject({ ok: true, got: { virtualMs: 0 } });
 });
 
@@ -202,6 +205,9 @@ test('a silence takes its whole time, and none of ours', async () => {
   ).toContain('✓');
   // Five minutes, and five more for the escalation.
   expect(result.got?.virtualMs).toBe(600_000);
+  expect((await run(text.replace('outcome:', 'within: 10m\n  outcome:'))).ok).toBe(true);
+  const late = await run(text.replace('outcome:', 'within: 9m\n  outcome:'));
+  expect(late.differences.map(({ of }) => of)).toEqual(['within']);
   expect(performance.now() - began).toBeLessThan(5_000);
 });
 
