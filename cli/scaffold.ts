@@ -95,8 +95,11 @@ given:
   inputs: { cluster: prod, namespace: shop }
   decisions: { quarantine: approved by ada after 2m }
   results:
-    quarantine: { verdict: verified }
-    evidence: {}
+    quarantine:
+      verdict: verified
+      outputs: { removedPolicies: 2, freeze: firebreak-freeze, policy: firebreak-deny, kit: firebreak/kit }
+    evidence:
+      outputs: { artefacts: 12, bytes: 4096, complete: true, manifest: 'sha256:aa', pods: [web-1], images: [] }
 expect:
   outcome: completed
   steps:

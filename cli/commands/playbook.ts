@@ -12,7 +12,10 @@ import type { GlobalOptions } from '../options.ts';
 import { renderPlanned } from '../render/plan.ts';
 import { renderLint } from '../render/problems.ts';
 import { testCommand } from './playbook-test.ts';
+import { diffCommand } from './playbook-diff.ts';
+import { docsCommand } from './playbook-docs.ts';
 import { graphCommand } from './playbook-graph.ts';
+import { newCommand } from './playbook-new.ts';
 
 /** `firebreak playbook …` */
 export function playbookCommand(): Command {
@@ -22,6 +25,9 @@ export function playbookCommand(): Command {
   playbook.addCommand(plan());
   playbook.addCommand(run());
   playbook.addCommand(graphCommand());
+  playbook.addCommand(diffCommand());
+  playbook.addCommand(docsCommand());
+  playbook.addCommand(newCommand());
   playbook.addCommand(schema());
   return playbook;
 }
@@ -85,7 +91,11 @@ function run(): Command {
     .addOption(
       new Option('--mode <mode>', 'how far it goes').choices(['simulate', 'approve']).default('approve'),
     )
-    .addOption(new Option('--severity <severity>', 'how bad it is').choices(severities).default('high'))
+    .addOption(
+      new Option('--severity <severity>', 'how bad it is; else the playbook’s own, or high').choices(
+        severities,
+      ),
+    )
     .action(async (playbook: string, _: object, self: Command) => {
       const options = self.optsWithGlobals<PlanCommandOptions & { reason: string }>();
       const gateway = await openGateway(options);

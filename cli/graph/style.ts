@@ -2,7 +2,7 @@ import { oneLine } from '../../domain/safe-text.ts';
 import type { NodeStyle } from './model.ts';
 
 /** Most characters of a line in a node. */
-const maxLine = 80;
+const maxLine = 120;
 
 /** Fill and border; the text is black on all of them. Effects are told apart by their words too, for whoever sees no colours. */
 export const colours: { readonly [style in NodeStyle]: readonly [fill: string, border: string] } = {
