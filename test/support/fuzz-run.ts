@@ -89,9 +89,11 @@ function sample(type: string): Json {
   return type === 'object' ? {} : 'a';
 }
 
+function given({ type, default: preset, oneOf }: InputDeclaration): Json {
+  return preset ?? oneOf?.[0] ?? sample(type);
+}
+
 function factsFor({ inputs }: Playbook): Facts {
-  const given = ({ type, default: preset, oneOf }: InputDeclaration): Json =>
-    preset ?? oneOf?.[0] ?? sample(type);
   return {
     inputs: Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, given(input)])),
     alert: { source: 'falco', pod: '${{ inputs.cluster }}', fields: { 'proc.name': 'sh', list: ['a', 'b'] } },
