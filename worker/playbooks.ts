@@ -5,6 +5,7 @@ import { FirebreakError, systemCode } from '../domain/errors.ts';
 import { compilePlaybook, playbookId, type Library, type PlaybookText } from '../language/compile/compile.ts';
 import type { Problem } from '../language/compile/problem.ts';
 import type { CompiledPlaybook } from '../language/run/playbook.ts';
+import { commitOf } from './git.ts';
 
 export interface LoadedPlaybooks {
   /** By id. */
@@ -48,10 +49,15 @@ export async function loadPlaybooks(
     loaded.warnings.push(...compiled.warnings);
     const { id } = compiled.ok.playbook;
     const twin = loaded.playbooks.get(id);
-    if (twin === undefined) loaded.playbooks.set(id, compiled.ok);
+    if (twin === undefined) loaded.playbooks.set(id, await withCommit(compiled.ok));
     else loaded.problems.push(duplicate(file, id, twin.file));
   }
   return loaded;
+}
+
+async function withCommit(compiled: CompiledPlaybook): Promise<CompiledPlaybook> {
+  const commit = await commitOf(compiled.file);
+  return commit === undefined ? compiled : { ...compiled, commit };
 }
 
 async function playbookTexts(dir: string): Promise<PlaybookText[]> {
