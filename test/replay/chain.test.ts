@@ -109,6 +109,9 @@ async function editInput(
   await writeJson(copy, historyOf(index), history);
 }
 
+const misnumber = (input: string): string => input.replace('"runs":1', '"runs":9');
+const loosen = (input: string): string => input.replace('"maxPods":100', '"maxPods":999');
+
 const removeRun = async (copy: string, index: number): Promise<void> => {
   await rm(join(copy, historyOf(index)));
   await rm(join(copy, historyOf(index).replace('.json', '.seal.json')));
@@ -139,27 +142,23 @@ test('the story is one, over all the runs', async () => {
 }, 120_000);
 
 test('one byte changed in what a run began with is found', async () => {
-  const findings = await found((copy) =>
-    editInput(copy, 1, started, (input) => input.replace('"runs":1', '"runs":9')),
-  );
+  const findings = await found((copy) => editInput(copy, 1, started, misnumber));
   expect(findings).toContain(`FB5412 ${historyOf(1)} event 1`);
 }, 120_000);
 
 test('changed on both sides of the handover, it is what the run before does not produce when it is run again', async () => {
-  const forge = (input: string) => input.replace('"runs":1', '"runs":9');
   const findings = await found(async (copy) => {
-    await editInput(copy, 0, ended, forge);
-    await editInput(copy, 1, started, forge);
+    await editInput(copy, 0, ended, misnumber);
+    await editInput(copy, 1, started, misnumber);
   });
   expect(findings.some((line) => line.startsWith(`FB5507 ${historyOf(0)}`))).toBe(true);
   expect(findings.some((line) => line.startsWith('FB5412'))).toBe(false);
 }, 120_000);
 
 test('no run may begin with another policy, playbook or opening than the first', async () => {
-  const forge = (input: string) => input.replace('"maxPods":100', '"maxPods":999');
   const findings = await found(async (copy) => {
-    await editInput(copy, 0, ended, forge);
-    await editInput(copy, 1, started, forge);
+    await editInput(copy, 0, ended, loosen);
+    await editInput(copy, 1, started, loosen);
   });
   expect(findings).toContain(`FB5412 ${historyOf(1)} event 1`);
 }, 120_000);
