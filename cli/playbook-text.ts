@@ -60,7 +60,7 @@ export function stepText(step: Step): string {
       return `set ${Object.keys(step.values).join(', ')}`;
     case 'fail':
       return `fail: ${templateText(step.message)}`;
-    case 'end':
+    default:
       return `end: ${templateText(step.why)}`;
   }
 }

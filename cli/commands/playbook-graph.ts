@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import { systemCode } from '../../domain/errors.ts';
 import { usage } from '../failure.ts';
+import type { Graph } from '../graph/model.ts';
 import { examples } from '../help.ts';
 import type { GlobalOptions } from '../options.ts';
 import { note, print, safe } from '../output.ts';
@@ -43,10 +44,7 @@ export function graphCommand(): Command {
   ]);
 }
 
-async function draw(
-  graph: import('../graph/model.ts').Graph,
-  format: GraphOptions['format'],
-): Promise<string> {
+async function draw(graph: Graph, format: GraphOptions['format']): Promise<string> {
   if (format === 'mermaid') return (await import('../graph/mermaid.ts')).mermaid(graph);
   const { dot, svg } = await import('../graph/dot.ts');
   return format === 'svg' ? svg(graph) : dot(graph);

@@ -55,9 +55,11 @@ function bodies(was: ChildPlaybook, is: ChildPlaybook, old: Playbook, now: Playb
 function heads(was: ChildPlaybook, is: ChildPlaybook): Difference[] {
   const fields = ['id', 'name', 'version', 'description', 'owner', 'runbook', 'severity'] as const;
   const found = fields.flatMap((field) => changed('', field, was[field], is[field]));
-  const titles = (playbook: ChildPlaybook) =>
-    playbook.references?.map(({ title, url }) => `${title}: ${url}`);
-  return [...found, ...changed('', 'references', titles(was), titles(is))];
+  return [...found, ...changed('', 'references', linksOf(was), linksOf(is))];
+}
+
+function linksOf({ references }: ChildPlaybook): string[] | undefined {
+  return references?.map(({ title, url }) => `${title}: ${url}`);
 }
 
 function inputs(was: ChildPlaybook, is: ChildPlaybook): Difference[] {
@@ -76,13 +78,14 @@ function inputs(was: ChildPlaybook, is: ChildPlaybook): Difference[] {
 }
 
 function outputs(was: ChildPlaybook, is: ChildPlaybook): Difference[] {
-  const text = (playbook: ChildPlaybook, name: string) => {
-    const template = playbook.outputs?.[name];
-    return template === undefined ? undefined : templateText(template);
-  };
   return keysOf(was.outputs ?? {}, is.outputs ?? {}).flatMap((name) =>
-    changed(`output ${name}`, undefined, text(was, name), text(is, name)),
+    changed(`output ${name}`, undefined, outputText(was, name), outputText(is, name)),
   );
+}
+
+function outputText({ outputs: declared }: ChildPlaybook, name: string): string | undefined {
+  const template = declared?.[name];
+  return template === undefined ? undefined : templateText(template);
 }
 
 function steps(was: ChildPlaybook, is: ChildPlaybook, old: Playbook, now: Playbook): Difference[] {
@@ -128,19 +131,24 @@ function stepChanges(was: Placed, is: Placed, where: string, old: Playbook, now:
 
 /** Steps that stayed in their block in another order; who waits for whom is in their `needs`. */
 function orders(before: ReadonlyMap<string, Placed>, after: ReadonlyMap<string, Placed>): Difference[] {
-  const listed = (all: ReadonlyMap<string, Placed>, others: ReadonlyMap<string, Placed>) => {
-    const blocks = new Map<string, string[]>();
-    for (const [id, { block }] of all)
-      if (others.get(id)?.block === block) blocks.set(block, [...(blocks.get(block) ?? []), id]);
-    return blocks;
-  };
-  const now = listed(after, before);
-  return [...listed(before, after)].flatMap(([block, ids]): Difference[] => {
+  const now = stayed(after, before);
+  return [...stayed(before, after)].flatMap(([block, ids]): Difference[] => {
     const order = now.get(block);
     return order === undefined || isSame(ids, order)
       ? []
       : [{ change: 'moved', where: `order of ${block}`, before: ids, after: order }];
   });
+}
+
+/** The ids of each block that are in it in both versions, in the order of the first. */
+function stayed(
+  all: ReadonlyMap<string, Placed>,
+  others: ReadonlyMap<string, Placed>,
+): Map<string, string[]> {
+  const blocks = new Map<string, string[]>();
+  for (const [id, { block }] of all)
+    if (others.get(id)?.block === block) blocks.set(block, [...(blocks.get(block) ?? []), id]);
+  return blocks;
 }
 
 /** The actions as they were frozen: what they do to the world may change without a word in the playbook. */
