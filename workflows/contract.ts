@@ -15,7 +15,7 @@ import type { Playbook } from '../language/run/playbook.ts';
 export const incidentWorkflow = 'incident';
 export const holdsWorkflow = 'holds';
 
-/** Update: a signed answer to an open gate. Its id is `<gate>/<person>/<verdict>` and the account in Slack, so that a redelivery is one decision. */
+/** Update: a signed answer to an open gate. Its id is `<gate>/<person>/<verdict>`, the account in Slack and the digest of the answers, so that a redelivery is one decision. */
 export const decideUpdate = 'decide';
 /** Update: a signed request (release, takeover, handback). Its id is the command's nonce. */
 export const commandUpdate = 'command';

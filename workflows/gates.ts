@@ -264,6 +264,7 @@ export class Gates {
         verdict: payload.verdict,
         at: payload.at,
         ...(payload.reason === undefined ? {} : { reason: payload.reason }),
+        ...(payload.answers === undefined ? {} : { answers: payload.answers }),
       })),
     };
   }

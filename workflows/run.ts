@@ -93,7 +93,7 @@ export class PlaybookRun {
     else {
       delete record.stopped;
       this.#undoing += 1;
-      this.#await(
+      this.#follow(
         undoStep(state, record, command.why).then((undone) => {
           this.#undoing -= 1;
           return { undone: command.address, ...undone };
@@ -110,7 +110,7 @@ export class PlaybookRun {
     const ending = isAction(step)
       ? executeAction(this.#state, { ...leaf, step }, record)
       : executeQuestion(this.#state, { ...leaf, step }, record);
-    this.#await(
+    this.#follow(
       ending.then((event) => {
         this.#noted.set(leaf.address, event.status);
         return event;
@@ -118,7 +118,7 @@ export class PlaybookRun {
     );
   }
 
-  #await(ending: Promise<Event>): void {
+  #follow(ending: Promise<Event>): void {
     ending.then(
       (event) => this.#events.push(event),
       (failure: unknown) => this.#failures.push(failure),

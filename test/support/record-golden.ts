@@ -6,13 +6,35 @@ import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { historyText } from '../../audit/history.ts';
+import type { Action } from '../../domain/action.ts';
+import type { Cancellation } from '../../domain/decision.ts';
 import { canonical } from '../../domain/json.ts';
+import type { ActionStep, Step, Template } from '../../language/run/playbook.ts';
 import { Engine, type OpenIncident } from './engine.ts';
 import { Switchboard } from './switchboard.ts';
 
 const golden = fileURLToPath(new URL('../replay/golden/', import.meta.url));
 const world = new Switchboard();
-const actions = [world.action(), world.action('test.read', false)];
+const actions: Action[] = [
+  world.action(),
+  world.action('test.read', false),
+  { ...world.action('test.change'), effect: 'reversible', holds: false },
+];
+const approve = { from: ['responders'], count: 1, withinMs: 60_000, otherwise: 'deny' as const };
+const at = (namespace: string): Template => ({ literal: { cluster: 'c1', namespace } });
+const onItem: Template = { map: { cluster: { literal: 'c1' }, namespace: { cel: 'item' } } };
+const act = (id: string, uses: string, where: Template, over: Partial<ActionStep> = {}): ActionStep => ({
+  kind: 'action',
+  id,
+  uses,
+  with: where,
+  needs: [],
+  undo: 'never',
+  ...over,
+});
+const read = (id: string, over: Partial<ActionStep> = {}): ActionStep => act(id, 'test.read', at(id), over);
+const change = (id: string, over: Partial<ActionStep> = {}): ActionStep =>
+  act(id, 'test.change', at(id), { undo: 'on-failure', ...over });
 const held = (incident: OpenIncident) => incident.until(({ status }) => status === 'holding');
 
 /** Each runs an incident to its end. Between them they go through every part of the workflow. */
@@ -66,7 +88,166 @@ const cases: { [name: string]: (engine: Engine) => Promise<OpenIncident> } = {
   },
   simulated: (engine) => engine.open({ actions, namespace: 'simulated', mode: 'simulate' }),
   refused: (engine) => engine.open({ actions, namespace: 'kube-system' }),
+
+  // A kind of step each.
+  parallel: (engine) =>
+    play(engine, [
+      {
+        kind: 'parallel',
+        id: 'both',
+        needs: [],
+        branches: [
+          { name: 'left', steps: [read('left')] },
+          { name: 'right', steps: [read('right')] },
+        ],
+        outputs: { left: { cel: 'steps.left.outputs.done' } },
+      },
+    ]),
+  foreach: (engine) =>
+    play(engine, [
+      {
+        kind: 'foreach',
+        id: 'each',
+        needs: [],
+        items: { literal: ['one', 'two', 'three'] },
+        maxItems: 3,
+        maxParallel: 2,
+        steps: [act('look', 'test.read', onItem)],
+        outputs: { at: { cel: 'index' } },
+      },
+    ]),
+  switch: (engine) =>
+    play(engine, [
+      {
+        kind: 'switch',
+        id: 'which',
+        needs: [],
+        on: { cel: 'incident.severity' },
+        cases: [{ value: 'critical', steps: [read('critical')] }],
+        default: [read('calm')],
+        outputs: {},
+      },
+    ]),
+  while: (engine) =>
+    play(engine, [
+      {
+        kind: 'while',
+        id: 'again',
+        needs: [],
+        condition: { cel: 'round < 2' },
+        maxRounds: 5,
+        delayMs: 50,
+        steps: [read('look')],
+        outputs: { seen: { cel: 'round' } },
+      },
+    ]),
+  wait: (engine) =>
+    play(engine, [
+      { kind: 'wait', id: 'pause', forMs: 100, needs: [] },
+      {
+        kind: 'wait',
+        id: 'until_so',
+        needs: ['pause'],
+        until: {
+          condition: { cel: "reading.verdict == 'verified'" },
+          uses: 'test.read',
+          with: at('until_so'),
+          everyMs: 100,
+          withinMs: 5_000,
+        },
+      },
+    ]),
+  async questions(engine) {
+    const incident = await play(engine, [
+      { kind: 'approve', id: 'go', needs: [], question: { literal: 'Go on?' }, approve },
+      {
+        kind: 'ask',
+        id: 'facts',
+        needs: ['go'],
+        question: { literal: 'How many?' },
+        from: ['responders'],
+        withinMs: 60_000,
+        fields: { hosts: { type: 'integer', title: 'Hosts' } },
+      },
+      { kind: 'set', id: 'known', needs: ['facts'], values: { hosts: { cel: 'steps.facts.outputs.hosts' } } },
+      { kind: 'end', id: 'over', needs: ['known'], why: { literal: 'enough is known' } },
+      read('never', { needs: ['over'] }),
+    ]);
+    await incident.decide('ada', { gate: 'go' });
+    await incident.decide('ben', { gate: 'facts', answers: { hosts: 2 } });
+    return incident;
+  },
+  async 'child-undone'(engine) {
+    const incident = await engine.open({
+      actions,
+      namespace: 'child',
+      playbook: {
+        steps: [{ kind: 'playbook', id: 'inner', needs: [], playbook: 'T-2', with: { literal: {} } }],
+        onFailure: [read('handled')],
+        always: [read('always')],
+        children: {
+          'T-2': {
+            id: 'T-2',
+            name: 'Child',
+            version: 1,
+            description: '',
+            inputs: {},
+            steps: [
+              change('first'),
+              change('second', { needs: ['first'] }),
+              { kind: 'fail', id: 'broken', needs: ['second'], message: { literal: 'on purpose' } },
+            ],
+          },
+        },
+      },
+    });
+    await incident.decide('ada', { gate: 'inner/first' });
+    await incident.decide('ada', { gate: 'inner/second' });
+    return incident;
+  },
+  async retried(engine) {
+    // Without a stack: a history that is committed names no path of the machine that made it.
+    const failure = Object.assign(new Error('not now'), { stack: 'Error: not now' });
+    world.failures.push(failure, failure, failure);
+    return play(engine, [
+      read('flaky', {
+        retry: { attempts: 2, delayMs: 50, backoff: 1 },
+        onFailure: [{ kind: 'set', id: 'noted', needs: [], values: { why: { cel: 'failure.why' } } }],
+      }),
+    ]);
+  },
+  'timed-out': (engine) =>
+    play(engine, [
+      { kind: 'wait', id: 'long', forMs: 60_000, timeoutMs: 100, continueOnError: true, needs: [] },
+      read('after', { needs: ['long'] }),
+    ]),
+  'cancelled-stop': (engine) => cancelled(engine, 'stop'),
+  'cancelled-undo': (engine) => cancelled(engine, 'undo'),
+  async 'cancelled-hold'(engine) {
+    const incident = await cancelled(engine, 'hold');
+    await incident.until(({ steps }) =>
+      steps.some(({ id, status }) => id === 'pause' && status === 'cancelled'),
+    );
+    await incident.command('ben', 'cancel', 'and now undo it', 'undo');
+    return incident;
+  },
 };
+
+function play(engine: Engine, steps: Step[]): Promise<OpenIncident> {
+  return engine.open({ actions, namespace: 'kinds', playbook: { steps } });
+}
+
+async function cancelled(engine: Engine, then: Cancellation): Promise<OpenIncident> {
+  const id = `change_${then}`;
+  const incident = await play(engine, [
+    change(id),
+    { kind: 'wait', id: 'pause', forMs: 60_000, needs: [id] },
+  ]);
+  await incident.decide('ada', { gate: id });
+  await incident.until(({ steps }) => steps.some((step) => step.id === 'pause' && step.status === 'running'));
+  await incident.command('ada', 'cancel', 'a drill', then);
+  return incident;
+}
 
 const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;

@@ -1,0 +1,211 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Action } from '../../domain/action.ts';
+import type { Playbook, Step } from '../../language/run/playbook.ts';
+import { Engine, type OpenIncident } from '../support/engine.ts';
+import { checkLedger } from '../support/ledger-check.ts';
+import { Switchboard } from '../support/switchboard.ts';
+
+const world = new Switchboard();
+const actions: Action[] = [
+  world.action('test.contain'),
+  { ...world.action('test.change'), effect: 'reversible', holds: false },
+  world.action('test.read', false),
+];
+let engine: Engine;
+
+beforeAll(async () => {
+  engine = await Engine.start();
+  await engine.work(actions);
+});
+afterAll(() => engine.stop());
+
+let namespaces = 0;
+const fresh = () => `ns${(namespaces += 1)}`;
+const on = (namespace: string) => ({ literal: { cluster: 'c1', namespace } });
+const approve = { from: ['responders'], count: 1, withinMs: 60_000, otherwise: 'deny' as const };
+const act = (id: string, uses: string, namespace: string, over: Partial<Step> = {}): Step =>
+  ({ kind: 'action', id, uses, with: on(namespace), needs: [], undo: 'never', ...over }) as Step;
+
+function open(namespace: string, steps: Step[], over: Partial<Playbook> = {}): Promise<OpenIncident> {
+  return engine.open({ actions, namespace, playbook: { steps, ...over } });
+}
+const status = (view: { steps: { id: string; status: string }[] }, id: string) =>
+  view.steps.find((step) => step.id === id)?.status;
+
+describe('questions', () => {
+  test('an approve step decides on the way, and a form gives typed outputs', async () => {
+    const namespace = fresh();
+    const incident = await open(
+      namespace,
+      [
+        { kind: 'approve', id: 'go', question: { literal: 'Shall we go on?' }, approve, needs: [] },
+        {
+          kind: 'ask',
+          id: 'facts',
+          question: { literal: 'What do you see?' },
+          from: ['responders'],
+          withinMs: 60_000,
+          fields: { hosts: { type: 'integer', title: 'Hosts', min: 1 } },
+          needs: ['go'],
+        },
+      ],
+      { outputs: { hosts: { cel: 'steps.facts.outputs.hosts' }, by: { cel: 'steps.go.outputs.by[0]' } } },
+    );
+    await incident.decide('ada', { gate: 'go' });
+    await incident.gate('facts');
+    await expect(incident.decide('ben', { gate: 'facts' })).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('FB4020') },
+    });
+    await expect(incident.decide('ben', { gate: 'facts', answers: { hosts: 0 } })).rejects.toMatchObject({
+      cause: { message: expect.stringContaining('answers.hosts') },
+    });
+    await incident.decide('ben', { gate: 'facts', answers: { hosts: 3 } });
+    expect(await incident.handle.result()).toBe('completed');
+    expect((await incident.view()).outputs).toEqual({ hosts: 3, by: 'ada' });
+    await checkLedger(engine, incident);
+  });
+
+  test('a denied approve step ends the playbook as denied, and nothing after it begins', async () => {
+    const namespace = fresh();
+    const incident = await open(namespace, [
+      { kind: 'approve', id: 'go', question: { literal: 'Shall we?' }, approve, needs: [] },
+      act('contain', 'test.contain', namespace, { needs: ['go'] }),
+    ]);
+    await incident.decide('ada', { gate: 'go', verdict: 'deny', reason: 'no' });
+    expect(await incident.handle.result()).toBe('denied');
+    expect(world.on.has(namespace)).toBe(false);
+  });
+});
+
+describe('undo', () => {
+  test('a failure undoes reversible changes newest first, and never a containment', async () => {
+    const [kept, first, second] = [fresh(), fresh(), fresh()];
+    const incident = await open(kept, [
+      act('contain', 'test.contain', kept),
+      act('first', 'test.change', first, { undo: 'on-failure', needs: ['contain'] } as Partial<Step>),
+      act('second', 'test.change', second, { undo: 'on-failure', needs: ['first'] } as Partial<Step>),
+      { kind: 'fail', id: 'broken', message: { literal: 'on purpose' }, needs: ['second'] },
+    ]);
+    for (const gate of ['contain', 'first', 'second']) await incident.decide('ada', { gate });
+    const view = await incident.until((now) => now.status === 'holding' && status(now, 'first') === 'undone');
+    expect(status(view, 'second')).toBe('undone');
+    expect(status(view, 'contain')).toBe('held');
+    expect([world.on.has(kept), world.on.has(first), world.on.has(second)]).toEqual([true, false, false]);
+    await incident.release();
+    expect(await incident.handle.result()).toBe('failed');
+    const entries = await engine.state.ledger.read(incident.incident);
+    const undoing = entries.filter(({ kind }) => kind === 'step.undoing').map(({ data }) => data['step']);
+    expect(undoing).toEqual(['second', 'first', 'contain']);
+    await checkLedger(engine, incident);
+  });
+});
+
+describe('cancel', () => {
+  const steps = (held: string, changed: string): Step[] => [
+    act('contain', 'test.contain', held),
+    act('change', 'test.change', changed, { undo: 'on-failure', needs: ['contain'] } as Partial<Step>),
+    { kind: 'wait', id: 'pause', forMs: 3_600_000, needs: ['change'] },
+    act('later', 'test.change', changed, { needs: ['pause'] }),
+  ];
+  const waiting = async (held: string, changed: string): Promise<OpenIncident> => {
+    const incident = await open(held, steps(held, changed));
+    await incident.decide('ada', { gate: 'contain' });
+    await incident.decide('ada', { gate: 'change' });
+    await incident.until((view) => status(view, 'pause') === 'running');
+    return incident;
+  };
+
+  test('stop: nothing more begins, what was applied stays, what is contained is held', async () => {
+    const [held, changed] = [fresh(), fresh()];
+    const incident = await waiting(held, changed);
+    await incident.command('ada', 'cancel', 'enough', 'stop');
+    const view = await incident.until((now) => now.status === 'holding');
+    expect(status(view, 'later')).toBe('skipped');
+    expect([world.on.has(held), world.on.has(changed)]).toEqual([true, true]);
+    await incident.release();
+    expect(await incident.handle.result()).toBe('released');
+    await checkLedger(engine, incident);
+  });
+
+  test('undo: reversible changes are undone, and the release is asked for', async () => {
+    const [held, changed] = [fresh(), fresh()];
+    const incident = await waiting(held, changed);
+    await incident.command('ada', 'cancel', 'enough', 'undo');
+    await incident.decide('ben', { gate: 'release' });
+    expect(await incident.handle.result()).toBe('released');
+    expect([world.on.has(held), world.on.has(changed)]).toEqual([false, false]);
+    await checkLedger(engine, incident);
+  });
+
+  test('hold: it stays open, reversible changes too, until somebody says what becomes of it', async () => {
+    const [changed] = [fresh()];
+    const incident = await open(changed, [
+      act('change', 'test.change', changed, { undo: 'on-failure' } as Partial<Step>),
+      { kind: 'wait', id: 'pause', forMs: 3_600_000, needs: ['change'] },
+    ]);
+    await incident.decide('ada', { gate: 'change' });
+    await incident.until((view) => status(view, 'pause') === 'running');
+    await incident.command('ada', 'cancel', 'wait for the lead', 'hold');
+    await incident.until((view) => status(view, 'pause') === 'cancelled');
+    expect(world.on.has(changed)).toBe(true);
+    await incident.command('ben', 'cancel', 'undo it', 'undo');
+    expect(await incident.handle.result()).toBe('cancelled');
+    expect(world.on.has(changed)).toBe(false);
+    await checkLedger(engine, incident);
+  });
+});
+
+describe('a long incident', () => {
+  test('goes on in further runs, with an open question, a hold, and each item once', async () => {
+    const [held, namespace] = [fresh(), fresh()];
+    const items = Array.from({ length: 60 }, (_, index) => `${namespace}-${index}`);
+    const incident = await engine.open({
+      actions,
+      namespace: held,
+      continueAfter: 120,
+      playbook: {
+        steps: [
+          act('contain', 'test.contain', held),
+          { kind: 'approve', id: 'go', question: { literal: 'Go on?' }, approve, needs: [] },
+          {
+            kind: 'foreach',
+            id: 'each',
+            items: { literal: items },
+            maxItems: 100,
+            maxParallel: 5,
+            outputs: { at: { cel: 'index' } },
+            needs: [],
+            steps: [
+              {
+                kind: 'action',
+                id: 'read',
+                uses: 'test.read',
+                with: { map: { cluster: { literal: 'c1' }, namespace: { cel: 'item' } } },
+                needs: [],
+                undo: 'never',
+              },
+            ],
+          },
+        ],
+        outputs: { last: { cel: 'steps.each.outputs.items[59].at' }, count: { cel: 'steps.each.outputs.count' } },
+      },
+    });
+    await incident.decide('ada', { gate: 'contain' });
+    await incident.until((view) => status(view, 'each') === 'done');
+    await incident.decide('ada', { gate: 'go' });
+    await incident.until(({ status: now }) => now === 'holding');
+    await incident.release();
+    expect(await incident.handle.result()).toBe('released');
+    const view = await incident.view();
+    expect(view.outputs).toEqual({ last: 59, count: 60 });
+    const runs: string[] = [];
+    for await (const run of engine.client.workflow.list({ query: `WorkflowId = '${incident.workflowId}'` }))
+      runs.push(run.status.name);
+    expect(runs.filter((name) => name === 'CONTINUED_AS_NEW').length).toBeGreaterThan(2);
+    const entries = await engine.state.ledger.read(incident.incident);
+    expect(entries.map(({ seq }) => seq)).toEqual(entries.map((_, index) => index + 1));
+    const applied = entries.filter(({ kind }) => kind === 'step.applying').map(({ data }) => data['step']);
+    expect(new Set(applied).size).toBe(applied.length);
+    expect(applied).toHaveLength(61);
+  }, 120_000);
+});
