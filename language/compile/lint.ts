@@ -1,6 +1,7 @@
 import type { ActionSignature } from '../../domain/action.ts';
 import type { Finding } from './problem.ts';
 import type { SourceFile } from './shape.ts';
+import { walkSource } from './source/walk.ts';
 
 /** What is allowed and yet probably not meant. */
 export function lint(
@@ -28,15 +29,15 @@ export function lint(
         message: `the input "${name}" is never used`,
         fix: `use inputs.${name} in a step, or remove it`,
       });
-  file.steps.forEach((step, index) => {
+  for (const { step, path } of walkSource(file)) {
     const action = actions.get(step.uses ?? '');
-    if (action === undefined || action.effect === 'read' || step.approve !== undefined) return;
+    if (action === undefined || action.effect === 'read' || step.approve !== undefined) continue;
     warn({
       code: 'FB2090',
-      path: ['steps', index, 'uses'],
+      path: [...path, 'uses'],
       message: `${action.name} changes the world and says nothing of approval: it runs with the default approval`,
       fix: 'add approve: { from: [responders], within: 15m }',
     });
-  });
+  }
   return findings;
 }

@@ -90,7 +90,7 @@ const rows: [name: string, steps: string, expected: string[], more?: string][] =
   [
     'a loop over what an attacker writes',
     `  - id: r\n    foreach: '\${{ alert.fields.hosts }}'\n    max-items: 5\n    steps:\n      - { id: s, uses: test.scale, with: { name: '\${{ item }}' } }\n`,
-    ['FB2099 2'],
+    ['FB2099 2', 'FB2090 5'],
   ],
   [
     'a loop over what an attacker writes, asked about',
