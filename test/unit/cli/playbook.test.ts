@@ -22,7 +22,7 @@ test('lint passes what is good: the directory of the configuration, a folder, a 
   for (const paths of [[], ['playbooks'], ['playbooks/FB-001-quarantine-namespace'], [good]]) {
     const { code, stdout, stderr } = await firebreak(['playbook', 'lint', ...paths], { cwd: house.dir });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toBe('1 playbook: 0 errors, 0 warnings\n');
+    expect(stdout).toMatch(/^[1-9]\d* playbooks?: 0 errors, 0 warnings\n$/);
   }
 });
 
