@@ -120,7 +120,9 @@ function compile(environment: Environment, roots: readonly string[], cel: string
       guarded(cel, () => {
         const weights = meter.start();
         const context: Record<string, unknown> = {};
-        for (const root of used) context[root] = toCel(scope[root], weights);
+        // A name that has no value here stays unknown: null would pass for a value.
+        for (const root of used)
+          if (scope[root] !== undefined) context[root] = toCel(scope[root], weights);
         try {
           return toJson(parsed(context));
         } finally {

@@ -7,8 +7,19 @@ export { ExpressionError } from './cel.ts';
 /** Most characters of JSON that a rendered template may have: it travels in a workflow's history. */
 const maxRendered = 256 * 1024;
 
-/** The names at the top of a playbook's expressions. */
-const roots = ['inputs', 'alert', 'incident', 'steps'] as const satisfies readonly (keyof Scope)[];
+/** The names at the top of a playbook's expressions. Those after `steps` have a value in some places only. */
+const roots = [
+  'inputs',
+  'alert',
+  'incident',
+  'steps',
+  'item',
+  'index',
+  'round',
+  'last',
+  'reading',
+  'failure',
+] as const satisfies readonly (keyof Scope)[];
 
 const evaluator = createEvaluator(roots);
 

@@ -1,0 +1,22 @@
+import { ExpressionError } from '../../language/run/expression.ts';
+import type { Run } from './frame.ts';
+import type { End } from './tree.ts';
+
+export type Attempt<T> = { value: T; end?: undefined } | { value?: undefined; end: End };
+
+/**
+ * The value of something with expressions in it, or how the step ends that has none. A simulation does not know what its actions would have yielded, and
+ * leaves out what depends on that.
+ */
+export function attempt<T>(run: Run, work: () => T): Attempt<T> {
+  try {
+    return { value: work() };
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    return {
+      end: run.simulate
+        ? { status: 'skipped', why: `not known in a simulation: ${error.message}` }
+        : { status: 'failed', why: error.message },
+    };
+  }
+}
