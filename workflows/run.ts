@@ -151,7 +151,9 @@ export class PlaybookRun {
       `${address}/${status}`,
       `${address}: ${status}`,
       [
-        ...(typeof count === 'number' ? [`${String(succeeded)} of ${count} items ended well`] : []),
+        ...(typeof count === 'number' && typeof succeeded === 'number'
+          ? [`${succeeded} of ${count} items ended well`]
+          : []),
         ...(typeof rounds === 'number' ? [`${rounds} rounds`] : []),
         ...(why === undefined ? [] : [why]),
       ],

@@ -128,10 +128,13 @@ export class IncidentState {
   /** What the next run needs of each step. */
   carry(): Pick<Carried, 'steps' | 'stepsOmitted' | 'unanswered' | 'kept'> {
     return {
-      steps: this.steps.map(({ signature, quiet: _, stopped: __, ...rest }) => ({
-        ...rest,
-        ...(signature === undefined ? {} : { action: signature.name }),
-      })),
+      steps: this.steps.map((record) => {
+        const { signature, ...rest } = record;
+        const carried: CarriedStep & Partial<StepRecord> = rest;
+        delete carried.quiet;
+        delete carried.stopped;
+        return signature === undefined ? carried : { ...carried, action: signature.name };
+      }),
       stepsOmitted: this.stepsOmitted,
       unanswered: this.unanswered,
       kept: this.kept,
@@ -291,7 +294,7 @@ export class IncidentState {
   /** Waits for messages that were sent beside the work. */
   async finishBackground(): Promise<void> {
     await Promise.all(this.gates.background);
-    await Promise.all([...this.#background]);
+    await Promise.all(this.#background);
   }
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Action } from '../../domain/action.ts';
-import type { Playbook, Step } from '../../language/run/playbook.ts';
+import type { ActionStep, Playbook, Step } from '../../language/run/playbook.ts';
 import { Engine, type OpenIncident } from '../support/engine.ts';
 import { checkLedger } from '../support/ledger-check.ts';
 import { Switchboard } from '../support/switchboard.ts';
@@ -23,8 +23,15 @@ let namespaces = 0;
 const fresh = () => `ns${(namespaces += 1)}`;
 const on = (namespace: string) => ({ literal: { cluster: 'c1', namespace } });
 const approve = { from: ['responders'], count: 1, withinMs: 60_000, otherwise: 'deny' as const };
-const act = (id: string, uses: string, namespace: string, over: Partial<Step> = {}): Step =>
-  ({ kind: 'action', id, uses, with: on(namespace), needs: [], undo: 'never', ...over }) as Step;
+const act = (id: string, uses: string, namespace: string, over: Partial<ActionStep> = {}): Step => ({
+  kind: 'action',
+  id,
+  uses,
+  with: on(namespace),
+  needs: [],
+  undo: 'never',
+  ...over,
+});
 
 function open(namespace: string, steps: Step[], over: Partial<Playbook> = {}): Promise<OpenIncident> {
   return engine.open({ actions, namespace, playbook: { steps, ...over } });
@@ -82,8 +89,8 @@ describe('undo', () => {
     const [kept, first, second] = [fresh(), fresh(), fresh()];
     const incident = await open(kept, [
       act('contain', 'test.contain', kept),
-      act('first', 'test.change', first, { undo: 'on-failure', needs: ['contain'] } as Partial<Step>),
-      act('second', 'test.change', second, { undo: 'on-failure', needs: ['first'] } as Partial<Step>),
+      act('first', 'test.change', first, { undo: 'on-failure', needs: ['contain'] }),
+      act('second', 'test.change', second, { undo: 'on-failure', needs: ['first'] }),
       { kind: 'fail', id: 'broken', message: { literal: 'on purpose' }, needs: ['second'] },
     ]);
     for (const gate of ['contain', 'first', 'second']) await incident.decide('ada', { gate });
@@ -100,15 +107,16 @@ describe('undo', () => {
   });
 });
 
+const contained = (held: string, changed: string): Step[] => [
+  act('contain', 'test.contain', held),
+  act('change', 'test.change', changed, { undo: 'on-failure', needs: ['contain'] }),
+  { kind: 'wait', id: 'pause', forMs: 3_600_000, needs: ['change'] },
+  act('later', 'test.change', changed, { needs: ['pause'] }),
+];
+
 describe('cancel', () => {
-  const steps = (held: string, changed: string): Step[] => [
-    act('contain', 'test.contain', held),
-    act('change', 'test.change', changed, { undo: 'on-failure', needs: ['contain'] } as Partial<Step>),
-    { kind: 'wait', id: 'pause', forMs: 3_600_000, needs: ['change'] },
-    act('later', 'test.change', changed, { needs: ['pause'] }),
-  ];
   const waiting = async (held: string, changed: string): Promise<OpenIncident> => {
-    const incident = await open(held, steps(held, changed));
+    const incident = await open(held, contained(held, changed));
     await incident.decide('ada', { gate: 'contain' });
     await incident.decide('ada', { gate: 'change' });
     await incident.until((view) => status(view, 'pause') === 'running');
@@ -140,7 +148,7 @@ describe('cancel', () => {
   test('hold: it stays open, reversible changes too, until somebody says what becomes of it', async () => {
     const [changed] = [fresh()];
     const incident = await open(changed, [
-      act('change', 'test.change', changed, { undo: 'on-failure' } as Partial<Step>),
+      act('change', 'test.change', changed, { undo: 'on-failure' }),
       { kind: 'wait', id: 'pause', forMs: 3_600_000, needs: ['change'] },
     ]);
     await incident.decide('ada', { gate: 'change' });
@@ -187,7 +195,10 @@ describe('a long incident', () => {
             ],
           },
         ],
-        outputs: { last: { cel: 'steps.each.outputs.items[59].at' }, count: { cel: 'steps.each.outputs.count' } },
+        outputs: {
+          last: { cel: 'steps.each.outputs.items[59].at' },
+          count: { cel: 'steps.each.outputs.count' },
+        },
       },
     });
     await incident.decide('ada', { gate: 'contain' });

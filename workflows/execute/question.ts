@@ -3,6 +3,7 @@ import type { JsonObject } from '../../domain/json.ts';
 import { ExpressionError, render } from '../../language/run/expression.ts';
 import type { ApproveStep, AskStep } from '../../language/run/playbook.ts';
 import type { Answer } from '../gates.ts';
+import { asText } from '../interpreter/outputs.ts';
 import type { LeafEnd, Leaf } from '../interpreter/types.ts';
 import type { IncidentState, StepRecord } from '../state.ts';
 import { expiry, nextGate } from './approval.ts';
@@ -19,7 +20,7 @@ export async function executeQuestion(
   let answering = record.asking === undefined ? undefined : state.gates.resume(record.asking);
   if (answering === undefined) {
     try {
-      answering = ask(state, step, String(render(step.question, scope)), record);
+      answering = ask(state, step, asText(render(step.question, scope)), record);
     } catch (error) {
       if (error instanceof ExpressionError) return unknown(state, record, error.message);
       throw error;
