@@ -114,15 +114,15 @@ const contained = (held: string, changed: string): Step[] => [
   act('later', 'test.change', changed, { needs: ['pause'] }),
 ];
 
-describe('cancel', () => {
-  const waiting = async (held: string, changed: string): Promise<OpenIncident> => {
-    const incident = await open(held, contained(held, changed));
-    await incident.decide('ada', { gate: 'contain' });
-    await incident.decide('ada', { gate: 'change' });
-    await incident.until((view) => status(view, 'pause') === 'running');
-    return incident;
-  };
+const waiting = async (held: string, changed: string): Promise<OpenIncident> => {
+  const incident = await open(held, contained(held, changed));
+  await incident.decide('ada', { gate: 'contain' });
+  await incident.decide('ada', { gate: 'change' });
+  await incident.until((view) => status(view, 'pause') === 'running');
+  return incident;
+};
 
+describe('cancel', () => {
   test('stop: nothing more begins, what was applied stays, what is contained is held', async () => {
     const [held, changed] = [fresh(), fresh()];
     const incident = await waiting(held, changed);
