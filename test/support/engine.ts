@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { Client, Connection } from '@temporalio/client';
 import { InternalConnectionOptionsSymbol } from '@temporalio/client/lib/connection.js';
 import { msToTs, tsToMs } from '@temporalio/common/lib/time.js';
-import { DefaultLogger, NativeConnection, Runtime, type Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, type LogLevel, type Worker } from '@temporalio/worker';
 import type { Action } from '../../domain/action.ts';
 import {
   gateDigest,
@@ -57,6 +57,7 @@ export class Engine {
   #worker: Worker | undefined;
   #running: Promise<void> | undefined;
   static #bundle: Promise<WorkflowBundle> | undefined;
+  static #runtime: Runtime | undefined;
 
   private constructor(parts: {
     temporal: Omit<Temporal, 'start'>;
@@ -74,9 +75,10 @@ export class Engine {
     this.taskQueue = `test-${randomBytes(4).toString('hex')}`;
   }
 
-  /** `timeSkipping`: on the server whose time `pass` moves. */
-  static async start({ timeSkipping = false } = {}): Promise<Engine> {
-    Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('WARN') });
+  /** `timeSkipping`: on the server whose time `pass` moves. `log`: of the first engine of a process. */
+  static async start({ timeSkipping = false, log = 'WARN' as LogLevel } = {}): Promise<Engine> {
+    // One a process.
+    Engine.#runtime ??= Runtime.install({ shutdownSignals: [], logger: new DefaultLogger(log) });
     const temporal = await (timeSkipping ? startTimeSkipping() : startTemporal());
     const dir = await mkdtemp(join(tmpdir(), 'firebreak-engine-'));
     const state = await openState(dir, {

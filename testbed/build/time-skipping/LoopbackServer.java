@@ -3,6 +3,7 @@ import io.temporal.internal.testservice.GRPCServerHelper;
 import io.temporal.internal.testservice.TestServicesStarter;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.util.concurrent.TimeUnit;
 
 /** The time-skipping server on 127.0.0.1 only: its own main class listens on every address of the machine. */
 public final class LoopbackServer {
@@ -12,6 +13,8 @@ public final class LoopbackServer {
     TestServicesStarter services = new TestServicesStarter(true, 0);
     NettyServerBuilder builder =
         NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getByName("127.0.0.1"), port));
+    // Temporal's clients ping more often than gRPC puts up with by default, and would lose their connection.
+    builder.permitKeepAliveTime(1, TimeUnit.SECONDS).permitKeepAliveWithoutCalls(true);
     GRPCServerHelper.registerServicesAndHealthChecks(services.getServices(), builder);
     builder.build().start().awaitTermination();
   }
