@@ -201,6 +201,7 @@ async function replay(engine: Engine, { handle, workflowId }: OpenIncident): Pro
 async function tryOne(seed: number): Promise<void> {
   // On every second seed the clock of the server is skipped; without that server, times are left out.
   const timed = obstacle === undefined && seed % 2 === 0;
+  const isChain = !timed && seed % 3 === 0;
   const engine = await engineFor(timed);
   const random = seeded(seed);
   const playbook: Playbook = steerable(randomPlaybook(random), !timed);
@@ -210,7 +211,8 @@ async function tryOne(seed: number): Promise<void> {
   const opened = await engine.open({
     actions,
     playbook,
-    ...(seed % 3 === 0 ? { continueAfter: 60 } : {}),
+    // Not on the time-skipping server: there a run that continued as new was seen to hang.
+    ...(isChain ? { continueAfter: 60 } : {}),
   });
   const trace = await new Run(engine, opened, world, random, timed).toEnd();
   await opened.handle.result();
@@ -219,7 +221,7 @@ async function tryOne(seed: number): Promise<void> {
     .filter(({ kind }) => kind === 'step.ended')
     .map(({ data }) => [data['step'], data['status'], data['why'], data['verdict']]);
   expect(recorded).toEqual(trace);
-  if (seed % 3 !== 0) await checkLedger(engine, opened);
+  if (!isChain) await checkLedger(engine, opened);
   await replay(engine, opened);
   for (const { kind, action } of (await opened.view()).steps) met.kinds.add(kind ?? action);
   await engine.rest();
