@@ -38,7 +38,7 @@ export function workOn({ frame, step, state }: At): End | undefined {
       return runSet(at(frame, step, state));
     case 'fail':
       return runFail(at(frame, step, state));
-    case 'end':
+    default:
       return runEnd(at(frame, step, state));
   }
 }

@@ -48,9 +48,16 @@ export interface Work {
   parallel?: Block[];
   switch?: { chosen: number; block: Block };
   foreach?: ForeachWork;
-  while?: { round: number; last: JsonObject; block?: Block; wakeAt?: number };
+  while?: WhileWork;
   wait?: WaitWork;
   playbook?: { inputs: JsonObject; state: PlaybookState };
+}
+
+export interface WhileWork {
+  round: number;
+  last: JsonObject;
+  block?: Block;
+  wakeAt?: number;
 }
 
 export interface LeafWork {

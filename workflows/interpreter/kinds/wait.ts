@@ -18,33 +18,43 @@ export function runWait(here: At<WaitStep>): End | undefined {
 }
 
 function read(here: At<WaitStep>, until: Until, wait: WaitWork): End | undefined {
-  const { run, state } = here;
-  for (;;) {
-    if (wait.next === undefined) {
-      const reading = pollLeaf(here, readingStep(here.step, until));
-      if (reading === undefined) {
-        const leaf = state.work?.leaf;
-        if (leaf !== undefined && run.now >= wait.until) tellToStop(here, leaf, 'its time is up');
-        return undefined;
-      }
-      const { verdict = '', outputs = {} } = reading;
-      if (isBad(reading.status)) wait.why = reading.why ?? `it ended as ${reading.status}`;
-      else if (condition(until.condition, { ...scopeAt(here), reading: { verdict, outputs } }))
-        return { status: 'done', verdict, outputs };
-      else wait.why = 'the condition was false';
-      wait.next = run.now + until.everyMs;
-      run.changes += 1;
-    }
-    const end = cancelled(here);
-    if (end !== undefined) return end;
-    if (run.now >= wait.until)
-      return {
-        status: 'failed',
-        why: `it did not come true within ${until.withinMs / 1000} s; the last reading: ${wait.why ?? 'none'}`,
-      };
-    if (run.now < wait.next) return undefined;
+  const { run } = here;
+  if (
+    wait.next !== undefined &&
+    run.now >= wait.next &&
+    run.now < wait.until &&
+    cancelled(here) === undefined
+  )
     delete wait.next;
+  if (wait.next === undefined) {
+    const came = oneReading(here, until, wait);
+    if (came !== 'not yet') return came;
+    wait.next = run.now + until.everyMs;
+    run.changes += 1;
   }
+  const end = cancelled(here);
+  if (end !== undefined || run.now < wait.until) return end;
+  return {
+    status: 'failed',
+    why: `it did not come true within ${until.withinMs / 1000} s; the last reading: ${wait.why ?? 'none'}`,
+  };
+}
+
+/** Takes a reading; undefined while it is under way. */
+function oneReading(here: At<WaitStep>, until: Until, wait: WaitWork): End | 'not yet' | undefined {
+  const { run, state } = here;
+  const reading = pollLeaf(here, readingStep(here.step, until));
+  if (reading === undefined) {
+    const leaf = state.work?.leaf;
+    if (leaf !== undefined && run.now >= wait.until) tellToStop(here, leaf, 'its time is up');
+    return undefined;
+  }
+  const { verdict = '', outputs = {} } = reading;
+  if (isBad(reading.status)) wait.why = reading.why ?? `it ended as ${reading.status}`;
+  else if (condition(until.condition, { ...scopeAt(here), reading: { verdict, outputs } }))
+    return { status: 'done', verdict, outputs };
+  else wait.why = 'the condition was false';
+  return 'not yet';
 }
 
 /** A wait holds nothing that would have to be finished. */
