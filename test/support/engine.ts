@@ -57,7 +57,7 @@ export class Engine {
   #worker: Worker | undefined;
   #running: Promise<void> | undefined;
   static #bundle: Promise<WorkflowBundle> | undefined;
-  static #runtime: Runtime | undefined;
+  static #hasRuntime = false;
 
   private constructor(parts: {
     temporal: Omit<Temporal, 'start'>;
@@ -76,9 +76,13 @@ export class Engine {
   }
 
   /** `timeSkipping`: on the server whose time `pass` moves. `log`: of the first engine of a process. */
-  static async start({ timeSkipping = false, log = 'WARN' as LogLevel } = {}): Promise<Engine> {
+  static async start({
+    timeSkipping = false,
+    log = 'WARN',
+  }: { timeSkipping?: boolean; log?: LogLevel } = {}): Promise<Engine> {
     // One a process.
-    Engine.#runtime ??= Runtime.install({ shutdownSignals: [], logger: new DefaultLogger(log) });
+    if (!Engine.#hasRuntime) Runtime.install({ shutdownSignals: [], logger: new DefaultLogger(log) });
+    Engine.#hasRuntime = true;
     const temporal = await (timeSkipping ? startTimeSkipping() : startTemporal());
     const dir = await mkdtemp(join(tmpdir(), 'firebreak-engine-'));
     const state = await openState(dir, {
