@@ -80,7 +80,8 @@ async function oneRound(
   asked: Promise<Answer> | undefined,
 ): Promise<Round> {
   if (record.stopped !== undefined) return finished(end(state, record, 'cancelled', record.stopped));
-  const before = record.warrant;
+  // A further attempt goes on under its approval; within an attempt, what asks again has a reason to.
+  const before = round === 1 ? record.warrant : undefined;
   let plan = record.plan;
   let answering = asked;
   const warrant: Warrant = { opening: state.input.opening, decisions: [], automatic: false };
