@@ -98,7 +98,7 @@ export async function playbookFiles(dir: string): Promise<string[]> {
 
 function duplicate(file: string, id: string, other: string): Problem {
   return {
-    code: 'FB2099',
+    code: 'FB2028',
     severity: 'error',
     file,
     line: 1,

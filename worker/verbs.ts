@@ -76,7 +76,10 @@ export function verbActivities(
       undo: async ({ mandate, warrant, entries }) => {
         await check('undo', action, mandate, warrant, entries, options);
         // A release that a person asked for and another approved is never blocked by the kill switch; an undo that follows a failure is.
-        return action.undo(contextFor(options, warrant.gate?.purpose !== 'release'), { ...mandate, input: parse(action, mandate.input) });
+        return action.undo(contextFor(options, warrant.gate?.purpose !== 'release'), {
+          ...mandate,
+          input: parse(action, mandate.input),
+        });
       },
     };
     activities[`${action.name}.plan`] = heartbeating(recorded(options, verbs.plan));

@@ -1,4 +1,4 @@
-import { canonical, type Json, type JsonObject } from '../../domain/json.ts';
+import { canonical, type Json } from '../../domain/json.ts';
 import {
   blocksOf,
   topBlocks,
@@ -83,8 +83,4 @@ function isTemplate(value: object): value is Template {
 export function isSame(one: Json | undefined, other: Json | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   return canonical(one) === canonical(other);
-}
-
-export function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -5,7 +5,7 @@ import { cancellations, modes } from '../../domain/decision.ts';
 import { durationPattern } from '../../language/compile/duration.ts';
 
 /** How a step instance can end, as a scenario names it. */
-export const endings = [
+const endings = [
   'done',
   'held',
   'skipped',

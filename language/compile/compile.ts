@@ -11,8 +11,6 @@ import type { CompiledChild, FindChild } from './session.ts';
 import { readShape } from './shape-findings.ts';
 
 export { libraryOf, playbookId, type Library, type PlaybookText } from './library.ts';
-export { walkSource, sourceBlocks, type Placed } from './source/walk.ts';
-export { kindOf } from './source/kinds.ts';
 
 /** More problems than these help nobody. */
 const maxProblems = 100;

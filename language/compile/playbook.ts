@@ -30,7 +30,7 @@ export function compileFile(
   actions: ReadonlyMap<string, ActionSignature>,
   findChild: FindChild,
 ): CompiledFile {
-  const session = new Session(source, file, actions, findChild);
+  const session = new Session(source, file, actions, findChild, compileList);
   const { findings, expressions } = session;
   const inputs = declarationsOf(file);
   findings.push(...declarationFindings(inputs), ...sizeFindings(file));
@@ -68,11 +68,11 @@ function resolve(
     names: {},
     repeats: 1,
   };
-  const steps = compileList(session, file.steps, ['steps'], top);
+  const steps = session.compileList(file.steps, ['steps'], top);
   const after = inside(top, steps);
   const failed = { ...after, names: { failure: failureShape } };
-  const onFailure = compileList(session, file['on-failure'] ?? [], ['on-failure'], failed);
-  const always = compileList(session, file.always ?? [], ['always'], after);
+  const onFailure = session.compileList(file['on-failure'] ?? [], ['on-failure'], failed);
+  const always = session.compileList(file.always ?? [], ['always'], after);
   const outputs = compileValues(session, file.outputs, ['outputs'], after, nowhere);
   const { id, name, version, description = '', owner, runbook, severity, references } = file;
   return {

@@ -5,7 +5,10 @@ import { Expressions } from './expressions.ts';
 import type { Source } from './document.ts';
 import { fieldOf, suggest, type Finding, type Path } from './problem.ts';
 import type { SourceFile } from './shape.ts';
+import type { View } from './scope-shape.ts';
+import type { SourceSteps } from './source/step.ts';
 import { walkSource, type Placed } from './source/walk.ts';
+import type { CompiledList, CompileList } from './steps/made.ts';
 import type { Shape } from './value-shape.ts';
 import { visibilityOf } from './visibility.ts';
 import { createWithChecker } from './with.ts';
@@ -42,6 +45,7 @@ export class Session {
   readonly usedChildren = new Map<string, CompiledChild>();
   /** The most often that anything in the file is run. */
   repeats = 1;
+  readonly #compileList: CompileList;
   readonly #places = new Map<string, Placed>();
 
   constructor(
@@ -49,15 +53,22 @@ export class Session {
     file: SourceFile,
     actions: ReadonlyMap<string, ActionSignature>,
     findChild: FindChild,
+    compileList: CompileList,
   ) {
     this.actions = actions;
     this.findChild = findChild;
+    this.#compileList = compileList;
     for (const placed of walkSource(file)) {
       const first = this.#places.get(placed.step.id);
       if (first === undefined) this.#places.set(placed.step.id, placed);
       else this.findings.push(twin(placed, first));
     }
     this.expressions = new Expressions(source, visibilityOf(this.#places));
+  }
+
+  /** Compiles a list inside a step. Here, and not imported, because steps hold lists and lists hold steps. */
+  compileList(steps: SourceSteps, path: Path, view: View): CompiledList {
+    return this.#compileList(this, steps, path, view);
   }
 
   /** An action by its name; reported when there is none. */

@@ -72,7 +72,6 @@ export const sourceFile = map({
 
 export type SourceFile = z.output<typeof sourceFile>;
 export type SourceInput = z.output<typeof input>;
-export type { SourceStep } from './source/step.ts';
 
 /** The same as JSON Schema, without what depends on a catalogue. */
 export const fileSchema: JsonObject = JSON.parse(

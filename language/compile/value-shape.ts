@@ -8,7 +8,7 @@ import { isObject } from './json-object.ts';
  */
 export type Shape = string | { fields: { [field: string]: Shape }; open?: true } | { list: Shape };
 
-export const secret = 'secret';
+const secret = 'secret';
 /** A map of which nothing is known. */
 export const anyMap = 'map<string, dyn>';
 
@@ -56,7 +56,7 @@ function scalarShape(type: unknown): string {
 }
 
 /** What a JSON Schema says of its values, through `properties` and `items`; anything cleverer is dynamic. */
-export function schemaShape(schema: Json | undefined): Shape {
+function schemaShape(schema: Json | undefined): Shape {
   if (!isObject(schema)) return 'dyn';
   if (schema['x-secret'] === true) return secret;
   const { type, properties, additionalProperties, items } = schema;

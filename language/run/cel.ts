@@ -121,8 +121,7 @@ function compile(environment: Environment, roots: readonly string[], cel: string
         const weights = meter.start();
         const context: Record<string, unknown> = {};
         // A name that has no value here stays unknown: null would pass for a value.
-        for (const root of used)
-          if (scope[root] !== undefined) context[root] = toCel(scope[root], weights);
+        for (const root of used) if (scope[root] !== undefined) context[root] = toCel(scope[root], weights);
         try {
           return toJson(parsed(context));
         } finally {

@@ -25,7 +25,7 @@ export interface Placed {
 }
 
 /** The lists of steps inside a step, in the order in which they may run. */
-export function sourceBlocks(step: SourceStep): SourceBlock[] {
+function sourceBlocks(step: SourceStep): SourceBlock[] {
   const blocks: SourceBlock[] = [];
   for (const [name, steps] of Object.entries(step.parallel ?? {}))
     blocks.push({ of: 'branch', path: ['parallel', name], steps });

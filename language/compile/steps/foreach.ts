@@ -5,7 +5,6 @@ import type { Path } from '../problem.ts';
 import type { View } from '../scope-shape.ts';
 import type { Session } from '../session.ts';
 import { fields, typeName, type Shape } from '../value-shape.ts';
-import { compileList } from './list.ts';
 import type { MakeStep } from './made.ts';
 import { compileValues, inside } from './outputs.ts';
 import { repeated } from './repeats.ts';
@@ -23,7 +22,7 @@ export const makeForeach: MakeStep<'foreach' | 'max-items' | 'steps'> = (session
     ...repeated(session, view, step['max-items'], [...path, 'max-items']),
     names: { ...view.names, item, index: 'double' },
   };
-  const list = compileList(session, step.steps, [...path, 'steps'], within);
+  const list = session.compileList(step.steps, [...path, 'steps'], within);
   const { templates, shapes } = compileValues(
     session,
     step.outputs,

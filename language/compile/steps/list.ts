@@ -1,19 +1,11 @@
-import type { Step } from '../../run/playbook.ts';
 import { resolveNeeds } from '../graph.ts';
 import type { Path } from '../problem.ts';
 import type { View } from '../scope-shape.ts';
 import type { Session } from '../session.ts';
 import type { SourceSteps } from '../source/step.ts';
 import { anyMap, type Shape } from '../value-shape.ts';
+import type { CompiledList } from './made.ts';
 import { compileStep, type CompiledStep } from './step.ts';
-
-/** A list of steps, compiled. */
-export interface CompiledList {
-  steps: Step[];
-  /** Outputs of its steps, and of those inside them that are seen once they have ended. */
-  seen: ReadonlyMap<string, Shape>;
-  irreversible: string | undefined;
-}
 
 /** Compiles a list: each step after those that it waits for, since it may ask about their outputs. */
 export function compileList(session: Session, steps: SourceSteps, path: Path, view: View): CompiledList {

@@ -2,8 +2,19 @@ import type { Step, StepCommon } from '../../run/playbook.ts';
 import type { Path } from '../problem.ts';
 import type { View } from '../scope-shape.ts';
 import type { Session } from '../session.ts';
-import type { SourceStep } from '../source/step.ts';
+import type { SourceStep, SourceSteps } from '../source/step.ts';
 import type { Shape } from '../value-shape.ts';
+
+/** A list of steps, compiled. */
+export interface CompiledList {
+  steps: Step[];
+  /** Outputs of its steps, and of those inside them that are seen once they have ended. */
+  seen: ReadonlyMap<string, Shape>;
+  irreversible: string | undefined;
+}
+
+/** Compiles a list of steps. */
+export type CompileList = (session: Session, steps: SourceSteps, path: Path, view: View) => CompiledList;
 
 type Own<S> = S extends Step ? Omit<S, keyof StepCommon> : never;
 

@@ -5,7 +5,7 @@ import type { Path } from '../problem.ts';
 import type { View } from '../scope-shape.ts';
 import type { Session } from '../session.ts';
 import type { Shape } from '../value-shape.ts';
-import type { CompiledList } from './list.ts';
+import type { CompiledList } from './made.ts';
 
 /** Values by name, each a template. A secret may be passed on by itself, and its name is then that of a secret. */
 export function compileValues(

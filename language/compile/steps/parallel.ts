@@ -1,12 +1,11 @@
 import { fields } from '../value-shape.ts';
-import { compileList } from './list.ts';
 import type { MakeStep } from './made.ts';
 import { compileValues, inside } from './outputs.ts';
 
 export const makeParallel: MakeStep<'parallel'> = (session, step, path, view) => {
   const branches = Object.entries(step.parallel).map(([name, steps]) => ({
     name,
-    list: compileList(session, steps, [...path, 'parallel', name], view),
+    list: session.compileList(steps, [...path, 'parallel', name], view),
   }));
   const lists = branches.map(({ list }) => list);
   const { templates, shapes } = compileValues(

@@ -11,7 +11,6 @@ import { makeApprove } from './approve.ts';
 import { makeAsk } from './ask.ts';
 import { makeEnd, makeFail } from './end.ts';
 import { makeForeach } from './foreach.ts';
-import { compileList } from './list.ts';
 import type { Made, MakeStep, Saying } from './made.ts';
 import { makeParallel } from './parallel.ts';
 import { makePlaybook } from './playbook.ts';
@@ -82,7 +81,7 @@ function commonKeys(
 ): { common: StepCommon; irreversible: string | undefined } {
   const { id, if: condition, timeout, retry, 'on-failure': after } = step;
   const failed = { ...view, names: { ...view.names, failure: failureShape } };
-  const list = after === undefined ? undefined : compileList(session, after, [...path, 'on-failure'], failed);
+  const list = after === undefined ? undefined : session.compileList(after, [...path, 'on-failure'], failed);
   const common: StepCommon = { id, needs };
   if (condition !== undefined) common.if = session.expressions.condition(condition, [...path, 'if'], view);
   if (timeout !== undefined) common.timeoutMs = milliseconds(timeout) ?? 0;

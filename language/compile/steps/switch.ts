@@ -1,5 +1,4 @@
 import { fields, typeName } from '../value-shape.ts';
-import { compileList } from './list.ts';
 import type { MakeStep } from './made.ts';
 import { compileValues, inside } from './outputs.ts';
 
@@ -15,9 +14,9 @@ export const makeSwitch: MakeStep<'switch' | 'cases'> = (session, step, path, vi
     });
   const cases = Object.entries(step.cases).map(([value, steps]) => ({
     value,
-    list: compileList(session, steps, [...path, 'cases', value], view),
+    list: session.compileList(steps, [...path, 'cases', value], view),
   }));
-  const otherwise = compileList(session, step.default ?? [], [...path, 'default'], view);
+  const otherwise = session.compileList(step.default ?? [], [...path, 'default'], view);
   const lists = [...cases.map(({ list }) => list), otherwise];
   const { templates, shapes } = compileValues(
     session,

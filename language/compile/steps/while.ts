@@ -1,6 +1,5 @@
 import { milliseconds } from '../duration.ts';
 import { fields, type Shape } from '../value-shape.ts';
-import { compileList } from './list.ts';
 import type { MakeStep } from './made.ts';
 import { compileValues, inside } from './outputs.ts';
 import { repeated } from './repeats.ts';
@@ -17,7 +16,7 @@ export const makeWhile: MakeStep<'while' | 'max-rounds' | 'steps'> = (session, s
     names: { ...view.names, round: 'double', last },
   };
   const condition = session.expressions.condition(step.while, [...path, 'while'], within);
-  const list = compileList(session, step.steps, [...path, 'steps'], within);
+  const list = session.compileList(step.steps, [...path, 'steps'], within);
   const { templates, shapes } = compileValues(
     session,
     step.outputs,

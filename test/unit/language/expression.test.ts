@@ -71,8 +71,14 @@ test.each([
   ['[1].map(inputs, inputs)', '`inputs` has a meaning already; use another name'],
   ["b'bytes'", 'bytes and unsigned integers are not part of the language'],
   ['1u', 'bytes and unsigned integers are not part of the language'],
-  ['process', 'nothing is called "process" here; there are inputs, alert, incident, steps, item, index, round, last, reading, failure'],
-  ['google.protobuf.Timestamp', 'nothing is called "google" here; there are inputs, alert, incident, steps, item, index, round, last, reading, failure'],
+  [
+    'process',
+    'nothing is called "process" here; there are inputs, alert, incident, steps, item, index, round, last, reading, failure',
+  ],
+  [
+    'google.protobuf.Timestamp',
+    'nothing is called "google" here; there are inputs, alert, incident, steps, item, index, round, last, reading, failure',
+  ],
   ['', undefined],
   ['a b', undefined],
 ])('%s has no value', (cel, expected) => {
