@@ -198,6 +198,14 @@ async function replay(engine: Engine, { handle, workflowId }: OpenIncident): Pro
   }
 }
 
+/**
+ * The ends that are no attempt's before another. When a failed attempt is recorded beside others' ends nobody outside can see, for the step still runs:
+ * the driver may release the next leaf before it; each step's own ends are compared in order all the same.
+ */
+function final<E extends readonly unknown[]>(ends: readonly E[]): E[] {
+  return ends.filter(([step], index) => !ends.slice(index + 1).some(([later]) => later === step));
+}
+
 async function tryOne(seed: number): Promise<void> {
   // On every second seed the clock of the server is skipped; without that server, times are left out.
   const timed = obstacle === undefined && seed % 2 === 0;
@@ -220,7 +228,9 @@ async function tryOne(seed: number): Promise<void> {
   const recorded = entries
     .filter(({ kind }) => kind === 'step.ended')
     .map(({ data }) => [data['step'], data['status'], data['why'], data['verdict']]);
-  expect(recorded).toEqual(trace);
+  expect(final(recorded)).toEqual(final(trace));
+  for (const address of new Set(trace.map(([step]) => step)))
+    expect(recorded.filter(([step]) => step === address)).toEqual(trace.filter(([step]) => step === address));
   if (!isChain) await checkLedger(engine, opened);
   await replay(engine, opened);
   for (const { kind, action } of (await opened.view()).steps) met.kinds.add(kind ?? action);
