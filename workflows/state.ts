@@ -88,6 +88,7 @@ export class IncidentState {
       carried?.steps.map((step) => this.#taken(step)) ??
       playbook.steps.map((step) => recordOf(step.id, step));
     this.#records = new Map(records.map((record) => [record.view.id, record]));
+    this.#listed = records.filter(({ view }) => isInLoop(view.id)).length;
   }
 
   #taken({ action, ...rest }: CarriedStep): StepRecord {
@@ -118,7 +119,10 @@ export class IncidentState {
     const { asking, hold, undoable, view } = record;
     if (asking === undefined) delete record.plan;
     const isNeeded = hold !== undefined || undoable === true || asking !== undefined;
-    if (isNeeded || !isInLoop(view.id) || !['done', 'skipped', 'simulated'].includes(view.status)) return;
+    if (isNeeded || !isInLoop(view.id)) return;
+    // A next run carries each record that is left: of what is over, only how it ended.
+    for (const key of ['input', 'mandate', 'warrant', 'undoText'] as const) delete record[key];
+    if (!['done', 'skipped', 'simulated'].includes(view.status)) return;
     this.#listed += 1;
     if (this.#listed <= maxListed) return;
     this.#records.delete(view.id);
