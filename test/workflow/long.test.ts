@@ -65,3 +65,10 @@ test('an incident that continues as new ten times and more loses nothing', async
   await expectEachOnce(incident, 300);
   expect(await runsOf(incident)).toBeGreaterThan(10);
 }, 300_000);
+
+test('a loop over 2,000 items ends well, each of them once', async () => {
+  const incident = await engine.open({ actions, playbook: counting(2_000) });
+  expect(await incident.handle.result()).toBe('completed');
+  await expectEachOnce(incident, 2_000);
+  expect(await runsOf(incident)).toBeGreaterThan(1);
+}, 900_000);
