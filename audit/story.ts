@@ -141,6 +141,7 @@ const tellers: { [kind: string]: Teller } = {
   'hold.expired': (d) => ({ text: `the hold of ${word(d['step'])} ran out: it stays contained` }),
   'hold.ended': (d) => ({ text: `holds ${word(d['target'])} no more${because(d['why'])}` }),
   'notice.failed': (d) => ({ text: `could not be said (${word(d['what'])}): ${word(d['message'])}` }),
+  'incident.kept': () => ({ text: 'reminds that it is kept open: it was cancelled with hold' }),
   'run.continued': (d) => ({ text: `goes on in run ${Number(d['runs'] ?? 0) + 1} of its workflow` }),
   'incident.closed': (d) => ({ text: `closed: ${word(d['outcome'])}` }),
 };

@@ -49,6 +49,8 @@ export interface Carried {
   unanswered: boolean;
   /** A responder cancelled it with `hold`: it stays open. */
   kept: boolean;
+  /** Epoch milliseconds of the next reminder that it is kept open while it holds nothing; absent when none is due. */
+  remindKeptAt?: number;
 }
 
 /** One step's record: its view, and what a release, an undo or an answer to come will need. */

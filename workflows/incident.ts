@@ -33,6 +33,7 @@ import type { Ended } from './interpreter/types.ts';
 import { Joined } from './joined.ts';
 import { patience } from './patience.ts';
 import { observe, release } from './release.ts';
+import { keepOpen, nextReminder, remind } from './reminders.ts';
 import { PlaybookRun } from './run.ts';
 import { IncidentState } from './state.ts';
 
@@ -168,6 +169,7 @@ async function run(input: IncidentArguments): Promise<Outcome> {
   };
   /** The next run's input, once nothing is under way; undefined when something came up. */
   const handOn = async (): Promise<IncidentArguments | undefined> => {
+    const runs = (carried?.runs ?? 0) + 1;
     state.gates.abandonPosts();
     const isAtRest = () => recorder.inFlight === 0 && playbook.isAtRest;
     await condition(() => isAtRest() || !isDraining() || failure !== undefined);
@@ -175,7 +177,7 @@ async function run(input: IncidentArguments): Promise<Outcome> {
     if (recorder.unstored > 0)
       await recorder.fixed('ledger.record', { incident: input.incident }, patience.own, {
         kind: 'run.continued',
-        data: { runs: (carried?.runs ?? 0) + 1 },
+        data: { runs },
       });
     await condition(allHandlersFinished);
     // Something may have come up meanwhile: an answer, a command.
@@ -183,7 +185,7 @@ async function run(input: IncidentArguments): Promise<Outcome> {
     const next: IncidentArguments = {
       ...input,
       carried: {
-        runs: (carried?.runs ?? 0) + 1,
+        runs,
         openedAt,
         ledger: recorder.position(),
         alerts: joined.carry(),
@@ -305,29 +307,6 @@ function refuseIf(problem: Refused | undefined): void {
   });
 }
 
-/** Epoch milliseconds at which the first hold has run its time; Infinity when there is none. */
-function nextReminder(state: IncidentState): number {
-  return state.held().reduce((first, { hold }) => Math.min(first, hold?.escalateAt ?? Infinity), Infinity);
-}
-
-/** A hold that has run its time is not let go of: people are told, again after as long a time. */
-async function remind(state: IncidentState): Promise<void> {
-  for (const record of state.held()) {
-    const { hold, view } = record;
-    if (hold === undefined || hold.escalateAt > Date.now()) continue;
-    hold.escalateAt = Date.now() + hold.forMs;
-    state.recorder.note('hold.expired', { step: view.id, target: hold.request.target });
-    await state.tell(
-      `${view.id}/expired/${new Date().toISOString()}`,
-      `Still contained: ${record.title ?? view.id}`,
-      [`Its time ran out at ${view.holdUntil ?? ''}. It stays contained until a person releases it.`],
-      'danger',
-      state.policy.escalation,
-      true,
-    );
-  }
-}
-
 /** What follows a cancel, for the people who read of it. */
 const cancelled: { [then in Cancellation]: string } = {
   stop: 'Nothing more begins. What was applied stays as it is; what is contained stays contained until it is released.',
@@ -338,6 +317,7 @@ const cancelled: { [then in Cancellation]: string } = {
 /** Takes effect at once, whatever else is going on. */
 function cancel(state: IncidentState, playbook: PlaybookRun, { person, then }: Command): void {
   state.kept = then === 'hold';
+  if (state.kept) keepOpen(state);
   playbook.stop({
     why: `${person} cancelled it`,
     running: then === 'hold' ? 'finish' : 'stop',

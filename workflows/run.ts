@@ -31,6 +31,7 @@ export class PlaybookRun {
   stop(stop: Stop): void {
     this.interpreter.stop(stop);
     this.#stopped = true;
+    this.#state.stopped = true;
   }
 
   /** Whether all that runs only waits for people: nothing is under way, and nothing has ended that the interpreter does not know of. */
@@ -64,7 +65,10 @@ export class PlaybookRun {
         for (const transition of transitions) this.#show(transition);
         for (const command of commands) this.#obey(command);
         const ended = this.interpreter.ended();
-        if (ended !== undefined) return ended;
+        if (ended !== undefined) {
+          this.#state.stopped = true;
+          return ended;
+        }
       }
       await this.#news(isDraining);
       if (this.#failures.length > 0) throw this.#failures[0];

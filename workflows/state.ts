@@ -68,6 +68,10 @@ export class IncidentState {
   unanswered: boolean;
   /** A responder cancelled it with `hold`: it stays open until another cancel or a release. */
   kept: boolean;
+  /** Epoch milliseconds of the next reminder that it is kept open, for when it holds nothing; Infinity when none is due. */
+  remindKeptAt: number;
+  /** Nothing more of the playbook begins: it has ended, or was stopped. */
+  stopped = false;
   stepsOmitted: number;
   readonly #records: Map<string, StepRecord>;
   #mutations = new Map<CancellationScope, StepRecord>();
@@ -83,6 +87,7 @@ export class IncidentState {
     this.gates = new Gates(this.recorder, input.policy, carried?.gates);
     this.unanswered = carried?.unanswered ?? false;
     this.kept = carried?.kept ?? false;
+    this.remindKeptAt = carried?.remindKeptAt ?? Infinity;
     this.stepsOmitted = carried?.stepsOmitted ?? 0;
     const records =
       carried?.steps.map((step) => this.#taken(step)) ??
@@ -130,7 +135,7 @@ export class IncidentState {
   }
 
   /** What the next run needs of each step. */
-  carry(): Pick<Carried, 'steps' | 'stepsOmitted' | 'unanswered' | 'kept'> {
+  carry(): Pick<Carried, 'steps' | 'stepsOmitted' | 'unanswered' | 'kept' | 'remindKeptAt'> {
     return {
       steps: this.steps.map((record) => {
         const { signature, ...rest } = record;
@@ -142,6 +147,7 @@ export class IncidentState {
       stepsOmitted: this.stepsOmitted,
       unanswered: this.unanswered,
       kept: this.kept,
+      ...(this.remindKeptAt === Infinity ? {} : { remindKeptAt: this.remindKeptAt }),
     };
   }
 
@@ -180,6 +186,20 @@ export class IncidentState {
   /** Distinct alerts that joined, the first included. */
   alerts = 0;
 
+  /**
+   * Whether a message offers to cancel: automatic mode asks nothing, so no question does. Not with the end of the last step, after which nothing is
+   * left to cancel. `dedupe` begins with the address of the step that the message is about, if there is one.
+   */
+  #offersCancel(dedupe: string): boolean {
+    if (this.kept || this.stopped) return this.kept;
+    const { always = [], onFailure = [] } = this.input.playbook;
+    const about = dedupe.slice(0, dedupe.lastIndexOf('/'));
+    return (
+      always.length + onFailure.length > 0 ||
+      this.steps.some(({ view: { id, status } }) => id !== about && ['waiting', 'running'].includes(status))
+    );
+  }
+
   /** Tells the channel, and waits until it is said or given up. */
   async tell(
     dedupe: string,
@@ -203,6 +223,7 @@ export class IncidentState {
           level,
           mention,
           offerRelease,
+          offerCancel: this.#offersCancel(dedupe),
         },
         within,
         { kind: 'notice.told', data: { about: dedupe } },

@@ -30,6 +30,17 @@ async function refusal(update: Promise<unknown>): Promise<string> {
   throw new Error('it was accepted');
 }
 
+/** What was told in Slack, in its order, and whether it showed a button that cancels. */
+async function offersOf({ handle }: OpenIncident): Promise<{ dedupe: string; offerCancel: boolean }[]> {
+  const { events } = await handle.fetchHistory();
+  return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => {
+    if (scheduled?.activityType?.name !== 'slack.tell') return [];
+    const data = scheduled.input?.payloads?.[0]?.data ?? new Uint8Array();
+    const { dedupe, offerCancel } = JSON.parse(Buffer.from(data).toString());
+    return [{ dedupe, offerCancel }];
+  });
+}
+
 const held = (incident: OpenIncident) => incident.until(({ status }) => status === 'holding');
 
 describe('an incident', () => {
@@ -134,6 +145,64 @@ describe('an incident', () => {
     await held(automatic);
     await automatic.release();
     expect(await automatic.handle.result()).toBe('released');
+  });
+
+  test('in automatic mode, asks nothing: what is told while something is left to do offers to cancel', async () => {
+    const guardrails = {
+      ...engine.policy().guardrails,
+      automatic: [{ environments: ['production'], minSeverity: 'high' as const }],
+    };
+    const incident = await engine.open({
+      actions,
+      namespace: 'unasked',
+      mode: 'automatic',
+      policy: { guardrails },
+      playbook: {
+        steps: [
+          {
+            kind: 'action',
+            id: 'shut',
+            uses: 'test.switch',
+            with: { literal: { cluster: 'c1', namespace: 'unasked' } },
+            needs: [],
+            undo: 'never',
+          },
+          { kind: 'wait', id: 'pause', forMs: 60_000, needs: ['shut'] },
+        ],
+      },
+    });
+    await incident.until(({ steps }) =>
+      steps.some(({ id, status }) => id === 'pause' && status === 'running'),
+    );
+    expect(await offersOf(incident)).toEqual([{ dedupe: 'shut/done', offerCancel: true }]);
+    await incident.cancel('ada', 'stop');
+    await incident.release();
+    expect(await incident.handle.result()).toBe('released');
+    expect((await offersOf(incident)).slice(1).filter(({ offerCancel }) => offerCancel)).toEqual([]);
+  });
+
+  test('offers no cancel with the last step, and one with each word about what a cancel keeps open', async () => {
+    const incident = await engine.open({ actions, namespace: 'last', steps: [{}, { uses: 'test.read' }] });
+    await incident.decide('ada');
+    await held(incident);
+    await incident.release();
+    await incident.handle.result();
+    expect(await offersOf(incident)).toEqual(
+      expect.arrayContaining([
+        { dedupe: 's1/done', offerCancel: true },
+        { dedupe: 's2/done', offerCancel: false },
+        { dedupe: 'closed', offerCancel: false },
+      ]),
+    );
+
+    const kept = await engine.open({ actions, namespace: 'kept', steps: [{}, { uses: 'test.read' }] });
+    await kept.gate();
+    await kept.cancel('ada', 'hold');
+    await kept.until(({ gates }) => gates.length === 0);
+    await kept.cancel('ben', 'stop');
+    expect(await kept.handle.result()).toBe('cancelled');
+    const about = (await offersOf(kept)).filter(({ dedupe }) => dedupe.startsWith('cancel/'));
+    expect(about.map(({ offerCancel }) => offerCancel)).toEqual([true, false]);
   });
 
   test('changes nothing for an incident that somebody wrote straight to Temporal', async () => {

@@ -12,7 +12,10 @@ if (obstacle !== undefined) process.stderr.write(`test/workflow/time: skipped: $
 const timed = obstacle === undefined ? test : test.skip;
 
 const world = new Switchboard();
-const actions = [world.action()];
+const actions = [
+  world.action(),
+  { ...world.action('test.change'), effect: 'reversible' as const, holds: false },
+];
 let engine: Engine;
 
 beforeAll(async () => {
@@ -103,6 +106,52 @@ timed(
       'hold.expired +1440 h',
     ]);
     await checkLedger(engine, incident);
+  },
+  60_000,
+);
+
+timed(
+  'what a cancel keeps open, though it holds nothing, is reminded of until somebody ends it',
+  async () => {
+    const incident = await engine.open({
+      actions,
+      namespace: 'kept',
+      policy: { holdMs: day },
+      playbook: {
+        steps: [
+          {
+            kind: 'action',
+            id: 'change',
+            uses: 'test.change',
+            with: { literal: { cluster: 'c1', namespace: 'kept' } },
+            needs: [],
+            undo: 'on-failure',
+          },
+          { kind: 'wait', id: 'pause', forMs: 60 * day, needs: ['change'] },
+        ],
+      },
+    });
+    await incident.decide('ada');
+    await incident.until(({ steps }) =>
+      steps.some(({ id, status }) => id === 'pause' && status === 'running'),
+    );
+    await incident.cancel('ada', 'hold');
+    await engine.pass(day - hour);
+    expect(await told(incident.incident, ['incident.kept'])).toEqual([]);
+    await engine.pass(day + 2 * hour);
+    expect((await incident.view()).outcome).toBeUndefined();
+
+    await incident.cancel('ben', 'stop');
+    expect(await incident.handle.result()).toBe('cancelled');
+    expect(await told(incident.incident, ['incident.kept'])).toEqual([
+      'incident.kept +24 h',
+      'incident.kept +48 h',
+    ]);
+    expect(world.on).toContain('kept');
+    const entries = await checkLedger(engine, incident);
+    expect(
+      entries.filter(({ kind, data }) => kind === 'notice.told' && String(data['about']).startsWith('kept/')),
+    ).toHaveLength(2);
   },
   60_000,
 );
