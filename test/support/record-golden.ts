@@ -231,6 +231,24 @@ const cases: { [name: string]: (engine: Engine) => Promise<OpenIncident> } = {
     await incident.command('ben', 'cancel', 'and now undo it', 'undo');
     return incident;
   },
+  async 'kept-reminded'(engine) {
+    const incident = await engine.open({
+      actions,
+      namespace: 'reminded',
+      policy: { holdMs: 300 },
+      playbook: { steps: [{ kind: 'wait', id: 'pause', forMs: 60_000, needs: [] }] },
+    });
+    await incident.until(({ steps }) =>
+      steps.some(({ id, status }) => id === 'pause' && status === 'running'),
+    );
+    await incident.command('ada', 'cancel', 'a drill', 'hold');
+    const { ledger } = await incident.until(({ steps }) =>
+      steps.some(({ id, status }) => id === 'pause' && status === 'cancelled'),
+    );
+    await incident.until(({ ledger: { count } }) => count >= ledger.count + 4);
+    await incident.command('ben', 'cancel', 'enough', 'stop');
+    return incident;
+  },
 };
 
 function play(engine: Engine, steps: Step[]): Promise<OpenIncident> {
