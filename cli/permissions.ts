@@ -1,5 +1,4 @@
 import { rbacManifests, type RbacOptions } from '../activities/kubernetes/rbac.ts';
-import type { Permission } from '../domain/action.ts';
 import { catalogue } from '../worker/catalogue.ts';
 import { loadConfiguration } from '../worker/config/load.ts';
 import { configurationSchema } from '../worker/config/schema.ts';
@@ -24,22 +23,6 @@ export async function permissionManifests(wish: {
     .filter(({ name }) => used === undefined || Object.hasOwn(used, name))
     .flatMap((action) => action.permissions);
   return rbacManifests({ permissions, engine: wish.engine, responderGroup });
-}
-
-/** One right in a line, without its reason: `namespaces: get, list` */
-export function permissionLine({
-  apiGroups,
-  resources,
-  verbs,
-  resourceNames,
-  namespace,
-}: Permission): string {
-  const groups = apiGroups.filter((group) => group !== '');
-  const what = resources
-    .map((name) => (groups.length === 0 ? name : `${name}.${groups.join('|')}`))
-    .join(', ');
-  const names = resourceNames === undefined ? '' : ` only ${resourceNames.join(', ')}`;
-  return `${what}: ${verbs.join(', ')}${names}${namespace === undefined ? '' : ` in namespace ${namespace}`}`;
 }
 
 async function configuredGroup(config: string): Promise<string> {

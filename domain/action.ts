@@ -1,18 +1,29 @@
 import type { z } from 'zod';
 import type { EvidenceRef, EvidenceStore } from './evidence.ts';
 import type { Digest, JsonObject } from './json.ts';
+import type { Permission } from './permission.ts';
 
 /** What an action does to the world, mildest first. Approval, retries and undo follow from it. */
 export const effects = ['read', 'contain', 'reversible', 'irreversible'] as const;
 export type Effect = (typeof effects)[number];
 
-/** A thing in a cluster, by identity: a namesake with another UID is another thing. */
+/** A thing by identity: a namesake with another UID is another thing. */
 export interface Target {
   kind: string;
+  /** Where it is: a cluster by its configured name, or another system as `placeOf` names it. Holds are kept by it. */
   cluster: string;
   namespace?: string;
   name: string;
+  /** What no namesake has: a Kubernetes UID, the unique id of an IAM principal, the number of a repository. */
   uid: string;
+}
+
+/** Systems other than clusters, by the part of the configuration that names them. */
+export type System = 'aws' | 'forge' | 'registry';
+
+/** How targets, facts and holds name a system that is no cluster: `aws:production`. No cluster's name holds a colon. */
+export function placeOf(system: System, name: string): string {
+  return `${system}:${name}`;
 }
 
 /**
@@ -63,11 +74,15 @@ export interface Claim {
   detail: string;
 }
 
-/** Facts that the pure guardrails judge; read from the cluster by `plan`. */
+/** Facts that the pure guardrails judge; read from the world by `plan`. */
 export interface TargetFacts {
+  /** As in Target. */
   cluster: string;
+  /** Empty for what lies in none. */
   namespace: string;
-  /** Why this target holds up the cluster or Firebreak itself; empty when nothing found does. */
+  /** What guardrails know it by when it lies in no namespace: an ARN, `repository/acme/shop`, `robot/deployer`. */
+  principal?: string;
+  /** Why this target holds up the cluster, the account or Firebreak itself; empty when nothing found does. */
   supports: string[];
   pods: number;
   environment: string;
@@ -148,22 +163,20 @@ export interface ActionContext {
   checkpoint(name: string): Promise<void>;
   /** As `checkpoint`, and throws FB3001 when the kill switch is on. Call it right before each write. */
   beforeWrite(name: string): Promise<void>;
+  /**
+   * For a write that must not be sent twice: stores, before it is sent, that it is about to be. Durable when it resolves. The first caller of a
+   * name in this step is told so and may send it; whoever runs the step again gets what the first one stored, and must read the outcome instead.
+   */
+  intend(name: string, data: JsonObject): Promise<Intent>;
 }
 
-/** A permission with its reason: least-privilege manifests are generated from these. */
-export interface KubernetesPermission {
-  system: 'kubernetes';
-  /** `cluster`: a ClusterRole rule. The engine acts in any namespace it is told to contain. */
-  apiGroups: string[];
-  resources: string[];
-  verbs: string[];
-  resourceNames?: string[];
-  /** Granted in this namespace only (a Role); in all of them when absent. */
-  namespace?: string;
-  why: string;
-  verb: 'plan' | 'apply' | 'verify' | 'undo';
+/** What `intend` found or stored. `data` holds no secret. */
+export interface Intent {
+  first: boolean;
+  data: JsonObject;
+  /** When it was stored. RFC 3339 UTC. */
+  at: string;
 }
-export type Permission = KubernetesPermission;
 
 /** The contract: five verbs (`plan` carries `describe` as its `description`), an input schema, an effect and its permissions. */
 export interface Action<I extends JsonObject = JsonObject> {

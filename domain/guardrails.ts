@@ -6,9 +6,13 @@ import type { Mode } from './decision.ts';
 export interface GuardrailPolicy {
   /** Namespaces that are never touched, beside those built in and those computed. A trailing `*` matches any ending. */
   protectedNamespaces: string[];
+  /** What lies in no namespace and is never touched, as plans name it: an ARN, `repository/acme/shop`. A trailing `*` matches any ending. */
+  protectedPrincipals?: string[];
   /** Resolved namespaces and pods that one plan may touch. */
   maxNamespaces: number;
   maxPods: number;
+  /** Principals, functions, robots and repositories that one plan may touch. */
+  maxPrincipals?: number;
   /** Where `automatic` is allowed; anywhere else it falls back to `approve`. */
   automatic: { environments: string[]; minSeverity: Severity }[];
 }
@@ -30,10 +34,13 @@ export interface Refusal {
   message: string;
 }
 
-/** Whether a namespace's name is protected by a list of names and `prefix*` patterns. */
-export function isProtected(namespace: string, patterns: readonly string[]): boolean {
+/** When a policy, frozen before there was such a limit, says nothing. */
+const defaultMaxPrincipals = 5;
+
+/** Whether a name is protected by a list of names and `prefix*` patterns. */
+export function isProtected(name: string, patterns: readonly string[]): boolean {
   return patterns.some((pattern) =>
-    pattern.endsWith('*') ? namespace.startsWith(pattern.slice(0, -1)) : namespace === pattern,
+    pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern,
   );
 }
 
@@ -41,8 +48,14 @@ export function isProtected(namespace: string, patterns: readonly string[]): boo
 export function refusals(policy: GuardrailPolicy, effect: Effect, facts: readonly TargetFacts[]): Refusal[] {
   if (effect === 'read') return [];
   const found: Refusal[] = [];
-  for (const { cluster, namespace, supports } of facts) {
-    if (isProtected(namespace, builtInProtected)) {
+  for (const { cluster, namespace, principal, supports } of facts) {
+    if (principal !== undefined) {
+      if (isProtected(principal, policy.protectedPrincipals ?? []))
+        found.push({
+          code: 'FB3107',
+          message: `${principal} in ${cluster} is in guardrails.protectedPrincipals`,
+        });
+    } else if (isProtected(namespace, builtInProtected)) {
       found.push({
         code: 'FB3101',
         message: `namespace ${namespace} in ${cluster} is protected by Firebreak itself`,
@@ -56,15 +69,27 @@ export function refusals(policy: GuardrailPolicy, effect: Effect, facts: readonl
     for (const reason of supports) {
       found.push({
         code: 'FB3103',
-        message: `namespace ${namespace} in ${cluster} supports the cluster: ${reason}`,
+        message:
+          principal === undefined
+            ? `namespace ${namespace} in ${cluster} supports the cluster: ${reason}`
+            : `${principal} in ${cluster} must not be touched: ${reason}`,
       });
     }
   }
   if (facts.length === 0) found.push({ code: 'FB3104', message: 'the plan resolves to no target' });
-  if (facts.length > policy.maxNamespaces) {
+  const namespaces = facts.filter(({ principal }) => principal === undefined).length;
+  if (namespaces > policy.maxNamespaces) {
     found.push({
       code: 'FB3105',
-      message: `the plan touches ${facts.length} namespaces; guardrails.maxNamespaces allows ${policy.maxNamespaces}`,
+      message: `the plan touches ${namespaces} namespaces; guardrails.maxNamespaces allows ${policy.maxNamespaces}`,
+    });
+  }
+  const principals = facts.length - namespaces;
+  const maxPrincipals = policy.maxPrincipals ?? defaultMaxPrincipals;
+  if (principals > maxPrincipals) {
+    found.push({
+      code: 'FB3108',
+      message: `the plan touches ${principals} principals; guardrails.maxPrincipals allows ${maxPrincipals}`,
     });
   }
   const pods = facts.reduce((sum, fact) => sum + fact.pods, 0);
@@ -79,7 +104,7 @@ export function refusals(policy: GuardrailPolicy, effect: Effect, facts: readonl
 
 /**
  * The mode a step really runs in: `automatic` holds only for a containment where the policy names every target's environment at this
- * severity. It falls back to `approve`, never to nothing.
+ * severity, and only of namespaces, for an alert names no principal that could be trusted. It falls back to `approve`, never to nothing.
  */
 export function effectiveMode(
   policy: GuardrailPolicy,
@@ -90,6 +115,7 @@ export function effectiveMode(
 ): Mode {
   if (wanted !== 'automatic') return wanted;
   const allowed = (fact: TargetFacts) =>
+    (effect === 'read' || fact.principal === undefined) &&
     policy.automatic.some(
       (rule) =>
         rule.environments.includes(fact.environment) &&

@@ -1,4 +1,4 @@
-import type { Effect, Mandate } from './action.ts';
+import type { Effect, Mandate, Target, TargetFacts } from './action.ts';
 import { pathOfAddress } from './address.ts';
 import { gateDigest, type Gate, type Warrant } from './decision.ts';
 import { builtInProtected, effectiveMode, isProtected, type GuardrailPolicy } from './guardrails.ts';
@@ -16,8 +16,8 @@ export interface House {
   directory: Directory;
   /** Groups that may decide as well once a gate has escalated. */
   escalation: readonly string[];
-  guardrails: Pick<GuardrailPolicy, 'protectedNamespaces' | 'automatic' | 'maxNamespaces' | 'maxPods'>;
-  /** Of a configured cluster; undefined for another. */
+  guardrails: GuardrailPolicy;
+  /** Of a configured cluster or account; undefined for another. */
   environmentOf: (cluster: string) => string | undefined;
 }
 
@@ -38,8 +38,13 @@ export function warrantProblem(
   if (opening.payload.incident !== mandate.incident) return 'the opening is of another incident';
   if (verb === 'apply') {
     const names = [...builtInProtected, ...house.guardrails.protectedNamespaces];
-    const found = namespacesOf(mandate).find(({ namespace }) => isProtected(namespace, names));
+    const found = placesOf(mandate).find(({ namespace }) => isProtected(namespace, names));
     if (found !== undefined) return `namespace ${found.namespace} is protected`;
+    const principals = house.guardrails.protectedPrincipals ?? [];
+    const principal = mandate.authority.targets.find(
+      (target) => isOutside(target) && isProtected(target.name, principals),
+    );
+    if (principal !== undefined) return `${principal.name} is protected`;
   }
   if (gate !== undefined) return gateProblem(verb, effect, mandate, warrant, gate, house);
   if (verb === 'undo' || !warrant.automatic || opening.payload.mode !== 'automatic')
@@ -55,15 +60,14 @@ function automaticProblem(
   { guardrails, environmentOf }: House,
 ): string | undefined {
   const { about, severity } = payload;
-  const targets = namespacesOf(mandate);
+  const targets = placesOf(mandate);
   if (!targets.every(({ cluster, namespace }) => cluster === about?.cluster && namespace === about.namespace))
     return 'there is no gate, and the target is not where the alert was seen';
-  const facts = targets.map(({ cluster, namespace }) => ({
-    cluster,
-    namespace,
+  const facts = targets.map((target) => ({
+    ...target,
     supports: [],
     pods: 0,
-    environment: environmentOf(cluster) ?? '',
+    environment: environmentOf(target.cluster) ?? '',
   }));
   return effectiveMode(guardrails, 'automatic', severity, effect, facts) === 'automatic'
     ? undefined
@@ -130,10 +134,16 @@ function gateProblem(
   return undefined;
 }
 
-/** A target's namespace; what lies in none has an empty name, which nothing allows or protects. */
-function namespacesOf({ authority }: Mandate): { cluster: string; namespace: string }[] {
-  return authority.targets.map(({ kind, cluster, namespace, name }) => ({
-    cluster,
-    namespace: kind === 'Namespace' ? name : (namespace ?? ''),
+/** A target's namespace, empty for what lies in none; that is a principal when it is in no cluster. */
+function placesOf({ authority }: Mandate): Pick<TargetFacts, 'cluster' | 'namespace' | 'principal'>[] {
+  return authority.targets.map((target) => ({
+    cluster: target.cluster,
+    namespace: target.kind === 'Namespace' && !isOutside(target) ? target.name : (target.namespace ?? ''),
+    ...(isOutside(target) ? { principal: target.name } : {}),
   }));
+}
+
+/** Whether it is in a system that is no cluster: its name is what guardrails know it by. */
+function isOutside({ cluster }: Target): boolean {
+  return cluster.includes(':');
 }

@@ -36,6 +36,8 @@ export interface State {
   exports: Records;
   /** Which snapshots were taken of which targets, by the plans of this house. */
   snapshots: Records;
+  /** Writes that must not be sent twice, stored before they are sent. */
+  intents: Records;
 }
 
 const marker = 'state.json';
@@ -57,6 +59,7 @@ export async function openState(dir: string, limits: StateLimits): Promise<State
     seals: await openRecords(join(dir, 'seals')),
     exports: await openRecords(join(dir, 'exports')),
     snapshots: await openRecords(join(dir, 'snapshots')),
+    intents: await openRecords(join(dir, 'intents')),
   };
 }
 

@@ -9,6 +9,7 @@ import { LedgerConflict, type LedgerStore } from '../domain/ledger.ts';
 import { warrantProblem, type House } from '../domain/warrant.ts';
 import type { Records } from '../stores/records.ts';
 import { failureTypes } from '../domain/failure-types.ts';
+import { intender } from './intents.ts';
 import { workflowIdOf, type Recorded, type VerbActivities } from '../workflows/contract.ts';
 
 /** Where a verb is: told to tests, which kill the worker there. */
@@ -25,6 +26,7 @@ export interface VerbOptions {
   killSwitch: Pick<KillSwitch, 'read'>;
   house: House;
   snapshots: Pick<Records, 'put' | 'get'>;
+  intents: Pick<Records, 'put' | 'get'>;
   /** Whether an incident's ledger is closed: its approvals are used up then. */
   isSealed: (incident: string) => Promise<boolean>;
   /** Waited for at every boundary. */
@@ -61,7 +63,7 @@ export function verbActivities(
   for (const action of actions) {
     const verbs: VerbActivities = {
       plan: async ({ incident, step, input }) => {
-        const context = contextFor(options, true);
+        const context = contextFor(options);
         const plan = await action.plan(context, { incident, step, input: parse(action, input) });
         const taken = snapshotOf(plan.authority, plan.snapshot);
         await options.snapshots.put(taken.name, taken.text);
@@ -69,14 +71,17 @@ export function verbActivities(
       },
       apply: async ({ mandate, warrant, entries }) => {
         if (action.effect !== 'read') await check('apply', action, mandate, warrant, entries, options);
-        return action.apply(contextFor(options, true), { ...mandate, input: parse(action, mandate.input) });
+        return action.apply(contextFor(options, mandate), {
+          ...mandate,
+          input: parse(action, mandate.input),
+        });
       },
       verify: async ({ mandate }) =>
-        action.verify(contextFor(options, true), { ...mandate, input: parse(action, mandate.input) }),
+        action.verify(contextFor(options, mandate), { ...mandate, input: parse(action, mandate.input) }),
       undo: async ({ mandate, warrant, entries }) => {
         await check('undo', action, mandate, warrant, entries, options);
         // A release that a person asked for and another approved is never blocked by the kill switch; an undo that follows a failure is.
-        return action.undo(contextFor(options, warrant.gate?.purpose !== 'release'), {
+        return action.undo(contextFor(options, mandate, warrant.gate?.purpose !== 'release'), {
           ...mandate,
           input: parse(action, mandate.input),
         });
@@ -172,7 +177,8 @@ function unauthorised(problem: string): ApplicationFailure {
   });
 }
 
-function contextFor(options: VerbOptions, obeysKillSwitch: boolean): ActionContext {
+/** Without a mandate, for a plan: nothing may be intended. */
+function contextFor(options: VerbOptions, mandate?: Mandate, obeysKillSwitch = true): ActionContext {
   const { info, cancellationSignal } = Context.current();
   const signal = AbortSignal.any([cancellationSignal, AbortSignal.timeout(info.startToCloseTimeoutMs)]);
   const checkpoint = async (name: string) => {
@@ -196,6 +202,12 @@ function contextFor(options: VerbOptions, obeysKillSwitch: boolean): ActionConte
         nonRetryable: true,
         message: `FB3001: the kill switch is on (${by}: ${reason}): nothing was changed at ${name}`,
       });
+    },
+    async intend(name, data) {
+      if (mandate === undefined) throw new TypeError(`a plan tried to write at ${name}`);
+      const intent = await intender(options.intents, mandate)(name, data);
+      await checkpoint(`intended ${name}`);
+      return intent;
     },
   };
 }

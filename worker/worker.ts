@@ -31,6 +31,7 @@ export async function createWorker(options: WorkerOptions): Promise<Worker> {
     killSwitch: state.killSwitch,
     house: { ...options.house, gatewayKeys: [state.gatewaySigner.publicKey] },
     snapshots: state.snapshots,
+    intents: state.intents,
     isSealed: async (incident) => (await state.seals.get(sealName(incident))) !== undefined,
     ...(options.atBoundary === undefined ? {} : { atBoundary: options.atBoundary }),
   };

@@ -1,10 +1,10 @@
-import type { KubernetesPermission } from '../../domain/action.ts';
+import type { KubernetesPermission, Permission } from '../../domain/permission.ts';
 import { kitNamespace, probePod, probeUser } from './quarantine/marks.ts';
 import type { KubernetesObject } from './resources.ts';
 
 export interface RbacOptions {
-  /** Permissions of the actions that are in use. */
-  permissions: readonly KubernetesPermission[];
+  /** Permissions of the actions that are in use; those of other systems are left out. */
+  permissions: readonly Permission[];
   /** Who the engine is to the API server. */
   engine: { kind: 'User'; name: string } | { kind: 'ServiceAccount'; name: string; namespace: string };
   responderGroup: string;
@@ -24,7 +24,8 @@ const labels = { 'app.kubernetes.io/managed-by': 'firebreak' };
  * Least-privilege manifests in the order in which they are to be applied: the engine's rights from its actions' permissions, the probe's, the
  * responders' to release by hand, and what keeps the probe to dry runs.
  */
-export function rbacManifests({ permissions, engine, responderGroup }: RbacOptions): KubernetesObject[] {
+export function rbacManifests({ permissions: all, engine, responderGroup }: RbacOptions): KubernetesObject[] {
+  const permissions = all.filter((permission) => permission.system === 'kubernetes');
   const subject = engine.kind === 'User' ? { kind: 'User', apiGroup: api, name: engine.name } : engine;
   const responders = { kind: 'Group', apiGroup: api, name: responderGroup };
   const probe = { kind: 'User', apiGroup: api, name: probeUser };

@@ -2,7 +2,8 @@ import { request } from 'undici';
 import { createCluster, type Cluster } from '../../activities/kubernetes/client.ts';
 import { loadCredentials } from '../../activities/kubernetes/credentials.ts';
 import type { KubernetesObject } from '../../activities/kubernetes/resources.ts';
-import type { Action, KubernetesPermission } from '../../domain/action.ts';
+import type { Action } from '../../domain/action.ts';
+import type { KubernetesPermission } from '../../domain/permission.ts';
 import type { Configuration } from '../../worker/config/load.ts';
 import { attempt, failed, ok, warning, type Check } from './check.ts';
 
@@ -115,7 +116,7 @@ async function checkPermissions(
   const wanted = new Map<string, { access: Access; why: string }>();
   for (const action of actions)
     for (const permission of action.permissions)
-      for (const access of accesses(permission))
+      for (const access of permission.system === 'kubernetes' ? accesses(permission) : [])
         wanted.set(JSON.stringify(access), { access, why: `${action.name}: ${permission.why}` });
   const missing: Check[] = [];
   const all = [...wanted.values()];

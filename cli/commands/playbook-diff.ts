@@ -17,7 +17,7 @@ export function diffCommand(): Command {
       const { findPlaybook } = await import('../find-playbook.ts');
       const { compare } = await import('../diff/compare.ts');
       const { catalogue } = await import('../../worker/catalogue.ts');
-      const { permissionLine } = await import('../permissions.ts');
+      const { permissionLine } = await import('../render/permission.ts');
       const [before, after] = [
         await findPlaybook(old, options.config),
         await findPlaybook(now, options.config),

@@ -1,6 +1,6 @@
 import type { Action, ActionSignature } from '../../domain/action.ts';
-import type { Json, JsonObject } from '../../domain/json.ts';
-import { permissionLine } from '../permissions.ts';
+import { isObject, type JsonObject } from '../../domain/json.ts';
+import { permissionLine } from '../render/permission.ts';
 import { durationText } from '../playbook-text.ts';
 import { code, plain, table } from './markdown.ts';
 
@@ -66,8 +66,4 @@ function properties(schema: JsonObject): string[] {
     ];
   });
   return rows.length === 0 ? ['None.', ''] : table(['name', 'type', 'default', 'meaning'], rows);
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -7,7 +7,7 @@ import {
 } from '../../language/run/playbook.ts';
 import { mermaid } from '../graph/mermaid.ts';
 import { graphOf } from '../graph/model.ts';
-import { permissionLine } from '../permissions.ts';
+import { permissionLine } from '../render/permission.ts';
 import { approvalText, durationText, inputText, stepText, templateText } from '../playbook-text.ts';
 import { code, plain, table } from './markdown.ts';
 

@@ -68,5 +68,6 @@ function readOnly(evidence: ActionContext['evidence'], signal: AbortSignal): Act
     now: () => new Date(),
     checkpoint,
     beforeWrite: (name) => Promise.reject(new TypeError(`a plan tried to write at ${name}`)),
+    intend: (name) => Promise.reject(new TypeError(`a plan tried to write at ${name}`)),
   };
 }

@@ -1,7 +1,9 @@
-import type { Action, ActionSignature, KubernetesPermission } from '../../domain/action.ts';
-import type { Json, JsonObject } from '../../domain/json.ts';
+import type { Action, ActionSignature } from '../../domain/action.ts';
+import { isObject, type JsonObject } from '../../domain/json.ts';
+import type { Permission } from '../../domain/permission.ts';
 import { paint, paragraph, table } from '../output.ts';
 import { limits } from './limits.ts';
+import { permissionLine } from './permission.ts';
 import { duration } from './time.ts';
 
 /** An action with its code left out: what `action show --json` prints. `input` is JSON Schema. */
@@ -37,21 +39,17 @@ export function renderAction(action: ActionDescription): string {
     paint('bold', 'Outputs'),
     ...properties(action.outputs),
     '',
-    paint('bold', 'Kubernetes permissions'),
+    paint('bold', 'Permissions'),
     ...permissions.flatMap(renderPermission),
     '',
     ...limits(action.notCovered),
   ].join('\n');
 }
 
-function renderPermission(permission: KubernetesPermission): string[] {
-  const { apiGroups, resources, resourceNames, namespace, verbs, why, verb } = permission;
-  const names = resourceNames === undefined ? '' : ` only ${resourceNames.join(', ')}`;
-  const where = namespace === undefined ? '' : ` in namespace ${namespace}`;
-  const what = resources.map((resource) => qualified(resource, apiGroups)).join(', ');
+function renderPermission(permission: Permission): string[] {
   return [
-    paragraph(`${what}: ${verbs.join(', ')}${names}${where}`, '    ', '  '),
-    paragraph(`${why} (${verb})`, '      '),
+    paragraph(permissionLine(permission), '    ', '  '),
+    paragraph(`${permission.why} (${permission.verb})`, '      '),
   ];
 }
 
@@ -67,11 +65,6 @@ function undo({ effect }: ActionDescription): string {
   return effect === 'irreversible'
     ? 'none'
     : 'restores what was there before; an edit made since is kept and reported';
-}
-
-function qualified(resource: string, groups: readonly string[]): string {
-  const named = groups.filter((group) => group !== '');
-  return named.length === 0 ? resource : `${resource}.${named.join('|')}`;
 }
 
 function properties(schema: JsonObject): string[] {
@@ -96,10 +89,6 @@ function typeOf({ type, enum: choices, anyOf }: JsonObject): string {
   if (Array.isArray(choices)) return choices.map((choice) => JSON.stringify(choice)).join(' | ');
   if (Array.isArray(anyOf)) return anyOf.map((one) => (isObject(one) ? typeOf(one) : 'any')).join(' | ');
   return typeof type === 'string' ? type : Array.isArray(type) ? type.map(String).join(' | ') : 'any';
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function field(name: string, text: string): string {

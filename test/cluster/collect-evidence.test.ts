@@ -5,12 +5,13 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Cluster } from '../../activities/kubernetes/client.ts';
 import { clusterRegistry, createCluster } from '../../activities/kubernetes/client.ts';
 import { collectEvidence } from '../../activities/kubernetes/collect-evidence.ts';
-import type { Action, ActionContext, Mandate } from '../../domain/action.ts';
+import type { Action, Mandate } from '../../domain/action.ts';
 import type { EvidenceStore } from '../../domain/evidence.ts';
 import { openEvidence } from '../../stores/evidence.ts';
 import { startKubernetes } from '../../testbed/kubernetes.ts';
 import type { Kubernetes } from '../../testbed/kubernetes.ts';
 import { waitFor } from '../../testbed/process.ts';
+import { readingContext } from '../support/action-context.ts';
 import { temporaryDirectory } from '../support/store-processes.ts';
 
 const engine = 'firebreak-engine';
@@ -118,7 +119,8 @@ async function apply(list: object[]): Promise<void> {
 
 /** The engine may do what the action declares, and nothing else. */
 function engineRights(): object[] {
-  const rules = action.permissions.map(({ apiGroups, resources, verbs }) => ({
+  const granted = action.permissions.filter((permission) => permission.system === 'kubernetes');
+  const rules = granted.map(({ apiGroups, resources, verbs }) => ({
     apiGroups,
     resources,
     verbs,
@@ -138,13 +140,7 @@ function engineRights(): object[] {
 
 async function collected(limits = { maxTotalBytes: 1e8, maxArtefactBytes: 1e7 }) {
   evidence = await openEvidence(await temporaryDirectory(), limits);
-  const context: ActionContext = {
-    evidence,
-    signal: new AbortController().signal,
-    now: () => new Date(),
-    checkpoint: async () => undefined,
-    beforeWrite: () => Promise.reject(new Error('this action writes nothing')),
-  };
+  const context = readingContext(evidence);
   const plan = await action.plan(context, { incident: 'inc-1', step: 'evidence', input });
   const mandate: Mandate<typeof input> = {
     incident: 'inc-1',

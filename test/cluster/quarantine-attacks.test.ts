@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import type { Cluster } from '../../activities/kubernetes/client.ts';
 import { resources, type KubernetesObject } from '../../activities/kubernetes/resources.ts';
 import { openEvidence } from '../../stores/evidence.ts';
+import { contextOf } from '../support/action-context.ts';
 import {
-  contextOf,
   createNamespace,
   mandateOf,
   openHouse,
@@ -266,9 +266,10 @@ test('the cap counts what earlier attempts removed, and the next plan covers all
     await tenant.create(at(namespace), policy(namespace, `evil-${index}`, allowAll));
   class Killed extends Error {}
   let deletions = 0;
-  const killed = contextOf(house.evidence, (boundary) => {
+  const atBoundary = (boundary: string) => {
     if (boundary.startsWith('deleted networkpolicies/') && ++deletions === 2) throw new Killed();
-  });
+  };
+  const killed = contextOf(house.evidence, { atBoundary });
   await expect(house.quarantine.apply(killed, mandate)).rejects.toBeInstanceOf(Killed);
   for (let attempt = 0; attempt < 2; attempt++) {
     await expect(house.quarantine.apply(contextOf(house.evidence), mandate)).rejects.toMatchObject({

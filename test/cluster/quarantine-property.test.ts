@@ -2,10 +2,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import { resources } from '../../activities/kubernetes/resources.ts';
+import { contextOf } from '../support/action-context.ts';
 import { podsAndNamespaces, policySpec } from '../support/arbitrary-policies.ts';
 import { openConnections, type OraclePolicy } from '../support/network-oracle.ts';
 import {
-  contextOf,
   createNamespace,
   mandateOf,
   openHouse,

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { clusterRegistry, createCluster } from '../../activities/kubernetes/client.ts';
 import { kubernetesActions } from '../../activities/kubernetes/index.ts';
 import { resources } from '../../activities/kubernetes/resources.ts';
+import { contextOf } from '../support/action-context.ts';
 import { changesBy } from '../support/audit-log.ts';
 import {
-  contextOf,
   createNamespace,
   engineUser,
   mandateOf,
@@ -59,9 +59,10 @@ async function killedEverywhere(
 ) {
   for (let at = 1; ; at++) {
     let boundary = 0;
-    const context = contextOf(house.evidence, () => {
+    const atBoundary = () => {
       if (++boundary === at) throw new Killed();
-    });
+    };
+    const context = contextOf(house.evidence, { atBoundary });
     try {
       return { kills: at - 1, result: await house.quarantine[verb](context, mandate) };
     } catch (error) {

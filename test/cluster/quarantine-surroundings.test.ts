@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { isKubernetesError } from '../../activities/kubernetes/errors.ts';
 import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import { resources, type KubernetesObject, type Location } from '../../activities/kubernetes/resources.ts';
+import { contextOf } from '../support/action-context.ts';
 import {
-  contextOf,
   createNamespace,
   mandateOf,
   openHouse,

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { z } from 'zod';
 import { resources, type Location } from '../../activities/kubernetes/resources.ts';
 import type { Cluster } from '../../activities/kubernetes/client.ts';
+import { contextOf } from '../support/action-context.ts';
 import {
-  contextOf,
   createNamespace,
   mandateOf,
   openHouse,

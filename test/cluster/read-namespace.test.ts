@@ -4,11 +4,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { clusterRegistry, createCluster, type Cluster } from '../../activities/kubernetes/client.ts';
 import { rbacManifests } from '../../activities/kubernetes/rbac.ts';
 import { readNamespace } from '../../activities/kubernetes/read-namespace.ts';
-import type { Action, ActionContext, Mandate } from '../../domain/action.ts';
+import type { Action, Mandate } from '../../domain/action.ts';
 import type { EvidenceStore } from '../../domain/evidence.ts';
 import { openEvidence } from '../../stores/evidence.ts';
 import { startKubernetes, type Kubernetes } from '../../testbed/kubernetes.ts';
 import { waitFor } from '../../testbed/process.ts';
+import { readingContext } from '../support/action-context.ts';
 import { temporaryDirectory } from '../support/store-processes.ts';
 
 type Input = { cluster: string; namespace: string };
@@ -79,13 +80,7 @@ async function apply(items: object[]): Promise<void> {
   await running;
 }
 
-const context = (): ActionContext => ({
-  evidence,
-  signal: new AbortController().signal,
-  now: () => new Date(),
-  checkpoint: async () => undefined,
-  beforeWrite: () => Promise.reject(new Error('this action writes nothing')),
-});
+const context = () => readingContext(evidence);
 
 async function planned(namespace: string): Promise<Mandate<Input>> {
   const input = { cluster: 'prod', namespace };

@@ -9,8 +9,9 @@ import { kubernetesActions } from '../../activities/kubernetes/index.ts';
 import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import { rbacManifests } from '../../activities/kubernetes/rbac.ts';
 import { resources, type KubernetesObject, type Location } from '../../activities/kubernetes/resources.ts';
-import type { Action, ActionContext, KubernetesPermission, Mandate, Plan } from '../../domain/action.ts';
+import type { Action, Mandate, Plan } from '../../domain/action.ts';
 import type { EvidenceStore } from '../../domain/evidence.ts';
+import type { Permission } from '../../domain/permission.ts';
 import { openEvidence } from '../../stores/evidence.ts';
 import { startKubernetes, type Kubernetes } from '../../testbed/kubernetes.ts';
 
@@ -64,7 +65,7 @@ export async function openHouse(): Promise<House> {
 }
 
 /** Applies the generated manifests as an administrator would. */
-async function install(admin: Cluster, permissions: readonly KubernetesPermission[]): Promise<void> {
+async function install(admin: Cluster, permissions: readonly Permission[]): Promise<void> {
   const manifests = rbacManifests({
     permissions,
     engine: { kind: 'User', name: engineUser },
@@ -82,26 +83,6 @@ export function collectionOf({ apiVersion, kind, metadata }: KubernetesObject): 
     version: version ?? '',
     resource,
     ...(namespace === undefined ? {} : { namespace }),
-  };
-}
-
-/** What an activity lends, with a hook at every boundary; `writes` has what was about to be written. */
-export function contextOf(
-  evidence: EvidenceStore,
-  atBoundary: (name: string) => void | Promise<void> = () => undefined,
-): ActionContext & { boundaries: string[] } {
-  const boundaries: string[] = [];
-  const boundary = async (name: string) => {
-    boundaries.push(name);
-    await atBoundary(name);
-  };
-  return {
-    evidence,
-    signal: AbortSignal.timeout(120_000),
-    now: () => new Date(),
-    checkpoint: boundary,
-    beforeWrite: boundary,
-    boundaries,
   };
 }
 

@@ -11,7 +11,7 @@ import { quiet, swept } from '../support/bundles.ts';
 import { drive, EngineProcess, settingsFor } from '../support/crash.ts';
 import { Engine } from '../support/engine.ts';
 import { loopbackActions, LoopbackWorld } from '../support/loopback-world.ts';
-import { contextOf } from '../support/quarantine-house.ts';
+import { contextOf } from '../support/action-context.ts';
 import { Watch } from '../support/watch.ts';
 
 const watch = new Watch();

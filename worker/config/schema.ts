@@ -82,8 +82,10 @@ export const configurationSchema = z.strictObject({
   guardrails: z
     .strictObject({
       protectedNamespaces: z.array(z.string().min(1)).default([]),
+      protectedPrincipals: z.array(z.string().min(1)).default([]),
       maxNamespaces: z.int().min(1).default(1),
       maxPods: z.int().min(1).default(500),
+      maxPrincipals: z.int().min(1).default(5),
       automatic: z
         .array(z.strictObject({ environments: z.array(identifier).min(1), minSeverity: z.enum(severities) }))
         .default([]),

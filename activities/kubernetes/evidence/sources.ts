@@ -1,4 +1,4 @@
-import type { KubernetesPermission } from '../../../domain/action.ts';
+import type { KubernetesPermission } from '../../../domain/permission.ts';
 import { resources } from '../resources.ts';
 import type { Resource } from '../resources.ts';
 

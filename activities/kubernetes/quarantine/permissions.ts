@@ -1,4 +1,4 @@
-import type { KubernetesPermission } from '../../../domain/action.ts';
+import type { KubernetesPermission } from '../../../domain/permission.ts';
 import { otherPolicyApis } from './other-policies.ts';
 import { kitNamespace, probeUser } from './marks.ts';
 

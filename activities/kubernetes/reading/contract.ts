@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { KubernetesPermission, Limit } from '../../../domain/action.ts';
+import type { Limit } from '../../../domain/action.ts';
+import type { KubernetesPermission } from '../../../domain/permission.ts';
 import { isNamespaceName } from '../resources.ts';
 
 /** What a step of a playbook gives. */

@@ -47,6 +47,31 @@ describe('guardrails', () => {
     expect(codes(facts({ pods: 5 }), facts({ namespace: 'a', pods: 5 }))).toEqual([]);
   });
 
+  test('protects and counts principals apart from namespaces', () => {
+    const principal = 'arn:aws:iam::123456789012:role/break-glass';
+    const outside = (over: Partial<TargetFacts> = {}) =>
+      facts({ cluster: 'aws:prod', namespace: '', principal, pods: 0, ...over });
+    expect(codes(outside())).toEqual([]);
+    const strict = {
+      ...policy,
+      protectedPrincipals: ['arn:aws:iam::123456789012:role/break-*'],
+      maxPrincipals: 1,
+    };
+    expect(refusals(strict, 'contain', [outside()]).map(({ code }) => code)).toEqual(['FB3107']);
+    const others = ['user/a', 'user/b'].map((name) => outside({ principal: name }));
+    expect(refusals(strict, 'contain', others).map(({ code }) => code)).toEqual(['FB3108']);
+    expect(codes(...Array.from({ length: 6 }, () => outside()))).toEqual(['FB3108']);
+    expect(codes(outside({ supports: ['it is the role of Firebreak'] }))).toEqual(['FB3103']);
+    // A name like a namespace's does not make a namespace of it.
+    expect(codes(outside({ principal: 'kube-system' }))).toEqual([]);
+  });
+
+  test('automatic mode reaches no principal, which an attacker could have named', () => {
+    const outside = facts({ cluster: 'aws:prod', namespace: '', principal: 'user/a' });
+    expect(effectiveMode(policy, 'automatic', 'critical', 'contain', [outside])).toBe('approve');
+    expect(effectiveMode(policy, 'automatic', 'critical', 'read', [outside])).toBe('automatic');
+  });
+
   test('reading is never refused', () => {
     expect(refusals(policy, 'read', [facts({ namespace: 'kube-system' })])).toEqual([]);
   });

@@ -12,6 +12,7 @@ import type { KubernetesObject, Location } from '../../../activities/kubernetes/
 import type { ActionContext, Applied, Mandate } from '../../../domain/action.ts';
 import type { EvidenceRecord, EvidenceStore } from '../../../domain/evidence.ts';
 import { openEvidence } from '../../../stores/evidence.ts';
+import { readingContext } from '../../support/action-context.ts';
 import { temporaryDirectory } from '../../support/store-processes.ts';
 
 type Answers = { [path: string]: KubernetesObject | KubernetesObject[] | KubernetesError };
@@ -129,16 +130,7 @@ function cluster(): Cluster {
 }
 
 function context(more: Partial<ActionContext> = {}): ActionContext {
-  return {
-    evidence,
-    signal: new AbortController().signal,
-    now: () => new Date('2026-01-01T00:00:00Z'),
-    checkpoint: async () => undefined,
-    beforeWrite: async () => {
-      throw new Error('this action writes nothing');
-    },
-    ...more,
-  };
+  return { ...readingContext(evidence, () => new Date('2026-01-01T00:00:00Z')), ...more };
 }
 
 const action = () => collectEvidence({ clusters: clusterRegistry([cluster()]) });

@@ -11,6 +11,7 @@ import { EvidenceStoreFull } from '../../../domain/evidence.ts';
 import { sha256 } from '../../../domain/json.ts';
 import { compilePlaybook } from '../../../language/compile/compile.ts';
 import { catalogue } from '../../../worker/catalogue.ts';
+import { readingContext } from '../../support/action-context.ts';
 
 const shop = (uid = 'u-1', labels = {}): KubernetesObject => ({
   apiVersion: 'v1',
@@ -44,18 +45,13 @@ function clusterWith(state: { namespace?: KubernetesObject; pods?: PodToSum[]; f
   return fake as Cluster;
 }
 
-const contextWith = (full = false): ActionContext => ({
-  evidence: {
+const contextWith = (full = false): ActionContext =>
+  readingContext({
     put: async (text: string) => {
       if (full) throw new EvidenceStoreFull('full');
       return { digest: sha256(text), size: text.length, mediaType: 'application/json' };
     },
-  } as unknown as ActionContext['evidence'],
-  signal: new AbortController().signal,
-  now: () => new Date(0),
-  checkpoint: async () => undefined,
-  beforeWrite: () => Promise.reject(new Error('this action writes nothing')),
-});
+  } as unknown as ActionContext['evidence']);
 
 async function mandateOn(state: Parameters<typeof clusterWith>[0], full = false) {
   const action = readNamespace({ clusters: clusterRegistry([clusterWith(state)]) });
