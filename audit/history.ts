@@ -1,6 +1,6 @@
 import { claimed } from './claimed.ts';
 import { historyFromJSON, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { canonical, type Digest, type Json, type JsonObject } from '../domain/json.ts';
+import { canonical, isObject, type Digest, type Json, type JsonObject } from '../domain/json.ts';
 import type { LedgerEntry } from '../domain/ledger.ts';
 
 /** Event types as Temporal's JSON spells them. */
@@ -128,7 +128,7 @@ export function parseActivityId(id: string): { verb: string; seq: number; hash: 
 
 /** A JSON object, or an empty one in the place of anything else. */
 export function object(value: Json | undefined): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {};
+  return isObject(value) ? value : {};
 }
 
 /** A string, or an empty one in the place of anything else. */

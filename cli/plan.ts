@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Severity } from '../domain/alert.ts';
 import type { Mode } from '../domain/decision.ts';
-import type { Json, JsonObject } from '../domain/json.ts';
+import { isObject, type Json, type JsonObject } from '../domain/json.ts';
 import { bindInputs } from '../language/compile/inputs.ts';
 import type { Playbook } from '../language/run/playbook.ts';
 import { openEvidence } from '../stores/evidence.ts';
@@ -82,7 +82,7 @@ async function readAlert(file: string | undefined): Promise<JsonObject> {
   const text = await readText('--alert', file);
   try {
     const alert: Json = JSON.parse(text);
-    if (typeof alert === 'object' && alert !== null && !Array.isArray(alert)) return alert;
+    if (isObject(alert)) return alert;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }

@@ -30,6 +30,11 @@ export function digest(value: unknown): Digest {
   return sha256(canonical(value));
 }
 
+/** Whether a value is a JSON object: neither a list nor null. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** A copy of an object as JSON would carry it: without undefined properties, functions and the like. */
 export function jsonCopy(value: object): JsonObject {
   const copy: JsonObject = JSON.parse(JSON.stringify(value));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Digest, JsonObject } from '../../domain/json.ts';
+import { isObject, type Digest, type JsonObject } from '../../domain/json.ts';
 
 /** The version of the layout that is written. Readers refuse any other. */
 export const bundleFormat = 'firebreak/bundle/v1';
@@ -127,9 +127,7 @@ export const signedHistorySealShape = signed(
   }),
 );
 
-const data = z.custom<JsonObject>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-);
+const data = z.custom<JsonObject>(isObject);
 
 export const entryShape = z.strictObject({
   v: z.literal(1),

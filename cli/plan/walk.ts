@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../domain/json.ts';
+import { isObject, type Json, type JsonObject } from '../../domain/json.ts';
 import { bindInputs } from '../../language/compile/inputs.ts';
 import { condition, evaluate, ExpressionError, render } from '../../language/run/expression.ts';
 import {
@@ -279,8 +279,4 @@ function notKnown(why: string): string {
 
 function textOf(value: Json): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
-}
-
-function isObject(value: Json): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { severities, type Alert, type Severity } from '../../domain/alert.ts';
 import { FirebreakError } from '../../domain/errors.ts';
-import type { Json, JsonObject } from '../../domain/json.ts';
+import { isObject, type Json, type JsonObject } from '../../domain/json.ts';
 import { createEvaluator, ExpressionError, type Program } from '../../language/run/cel.ts';
 import { Problem } from '../problem.ts';
 import { issueText } from './issue.ts';
@@ -112,7 +112,7 @@ export function compileGenericSource(configuration: unknown): GenericSource {
           container: value('container'),
           image: value('image'),
           detectedAt: value('detectedAt'),
-          fields: typeof body === 'object' && body !== null && !Array.isArray(body) ? body : { body },
+          fields: isObject(body) ? body : { body },
         },
         arrival,
       );

@@ -1,5 +1,5 @@
+import { isObject } from '../../domain/json.ts';
 import { readDocument } from './document.ts';
-import { isObject } from './json-object.ts';
 
 /** A playbook's file, read. */
 export interface PlaybookText {

@@ -1,6 +1,5 @@
 import type { ActionSignature } from '../../domain/action.ts';
-import type { Json, JsonObject } from '../../domain/json.ts';
-import { isObject } from './json-object.ts';
+import { isObject, type Json, type JsonObject } from '../../domain/json.ts';
 import { fileSchema } from './shape.ts';
 import { kindKeys, requiredKeys } from './source/kinds.ts';
 

@@ -1,7 +1,6 @@
 import type { z } from 'zod';
-import type { Json, JsonObject } from '../../domain/json.ts';
+import { isObject, type Json, type JsonObject } from '../../domain/json.ts';
 import { fieldOf, suggest, type Finding, type Path } from './problem.ts';
-import { isObject } from './json-object.ts';
 import { kindFindings } from './source/kinds.ts';
 import { fileSchema, sourceFile, type SourceFile } from './shape.ts';
 

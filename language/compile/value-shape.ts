@@ -1,6 +1,5 @@
-import type { Json, JsonObject } from '../../domain/json.ts';
+import { isObject, type Json, type JsonObject } from '../../domain/json.ts';
 import type { InputDeclaration } from '../run/playbook.ts';
-import { isObject } from './json-object.ts';
 
 /**
  * What is known of a value: a CEL type, `secret`, a map's fields (`open`: there may be others) or a list's items.

@@ -1,6 +1,5 @@
 import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import type { Json, JsonObject } from '../../domain/json.ts';
-import { isObject } from './json-object.ts';
+import { isObject, type Json, type JsonObject } from '../../domain/json.ts';
 import type { SecretRule, Unknown } from './expressions.ts';
 import { fieldOf, suggest, type Finding, type Path } from './problem.ts';
 import { typeName, type Shape } from './value-shape.ts';

@@ -1,5 +1,5 @@
 import type { StepStatus } from '../../domain/incident.ts';
-import type { Json, JsonObject } from '../../domain/json.ts';
+import { isObject, type Json, type JsonObject } from '../../domain/json.ts';
 import type { InputDeclaration, Playbook } from '../../language/run/playbook.ts';
 import type { Command, Event, Facts, Interpreter, Leaf } from '../../workflows/interpreter/types.ts';
 
@@ -70,14 +70,14 @@ function outputsOf({ step }: Leaf, playbook: Playbook): JsonObject {
       Object.entries(step.fields).map(([name, { type, oneOf }]) => [name, oneOf?.[0] ?? sample(type)]),
     );
   const properties = playbook.actions[step.uses]?.outputs['properties'];
-  if (typeof properties !== 'object' || properties === null || Array.isArray(properties)) return {};
+  if (!isObject(properties)) return {};
   return Object.fromEntries(
     Object.entries(properties).map(([name, schema]) => [name, sample(typeOf(schema))]),
   );
 }
 
 function typeOf(schema: Json): string {
-  const type = typeof schema === 'object' && schema !== null && !Array.isArray(schema) ? schema['type'] : '';
+  const type = isObject(schema) ? schema['type'] : '';
   return typeof type === 'string' ? type : '';
 }
 

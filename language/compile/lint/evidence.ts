@@ -1,4 +1,4 @@
-import { canonical, type Json } from '../../../domain/json.ts';
+import { canonical, isObject, type Json } from '../../../domain/json.ts';
 import { blocksOf, type Step } from '../../run/playbook.ts';
 import type { Finding } from '../problem.ts';
 import { allAncestors, ancestors, signatureOf, type Linted, type Rule, type Stood } from './rule.ts';
@@ -99,5 +99,5 @@ function plainValues(step: Step): { [key: string]: Json | undefined } {
       ]),
     );
   const literal = 'literal' in step.with ? step.with.literal : null;
-  return typeof literal === 'object' && literal !== null && !Array.isArray(literal) ? literal : {};
+  return isObject(literal) ? literal : {};
 }
