@@ -1,9 +1,9 @@
 import type { Undone } from '../domain/action.ts';
 import type { Command, Gate, Warrant } from '../domain/decision.ts';
 import type { Signed } from '../domain/signature.ts';
-import { digest, jsonCopy } from '../domain/json.ts';
 import { expiry } from './execute/approval.ts';
 import { verify } from './execute/ending.ts';
+import { applyUndo, linesOf, wasApplied } from './execute/undo.ts';
 import { failureOf, patience } from './patience.ts';
 import { Interrupted, type IncidentState, type StepRecord } from './state.ts';
 
@@ -82,11 +82,11 @@ async function releaseStep(
   gate: string,
 ): Promise<void> {
   const { recorder } = state;
-  const { hold, mandate, signature, view } = record;
-  if (hold === undefined || mandate === undefined || signature === undefined) return;
+  const { hold, view } = record;
+  if (hold === undefined || !wasApplied(record)) return;
   const { last, others, ended } = await recorder.fixed(
     'holds.let-go',
-    { hold: hold.request, base: mandate.base },
+    { hold: hold.request, base: record.mandate.base },
     patience.own,
     {
       kind: 'hold.letting-go',
@@ -109,24 +109,9 @@ async function releaseStep(
     );
     return;
   }
+  let undone: Undone;
   try {
-    const undone = await state.mutate(record, () =>
-      recorder.run<Undone>(
-        `${signature.name}.undo`,
-        { mandate, warrant },
-        patience.verb(signature.timing, 'undo'),
-        {
-          kind: 'step.undoing',
-          data: { step: view.id, base: mandate.base.digest, authority: digest(mandate.authority) },
-        },
-      ),
-    );
-    view.undone = undone;
-    recorder.note('step.undone', {
-      step: view.id,
-      ...jsonCopy({ ...undone, changes: undone.changes.slice(0, 200) }),
-      changeCount: undone.changes.length,
-    });
+    undone = await applyUndo(state, record, warrant);
   } catch (error) {
     const failure =
       error instanceof Interrupted
@@ -144,17 +129,15 @@ async function releaseStep(
     return;
   }
   await settle(state, record, true, '');
-  const { claims, conflicts, notRestored } = view.undone;
   view.status = 'released';
   await state.tell(
     `${gate}/${view.id}/released`,
     `Released: ${record.title ?? view.id}`,
     [
-      ...claims.map(({ claim, verdict, detail }) => `${verdict}: ${claim} (${detail})`),
-      ...conflicts.map(({ object, why }) => `Conflict, kept as it is: ${object}: ${why}`),
-      ...notRestored.map((object) => `Appeared during the incident, not put back: ${object}`),
+      ...linesOf(undone),
+      ...undone.notRestored.map((object) => `Appeared during the incident, not put back: ${object}`),
     ],
-    conflicts.length > 0 ? 'warning' : 'good',
+    undone.conflicts.length > 0 ? 'warning' : 'good',
   );
 }
 

@@ -2,7 +2,7 @@ import type { ActionSignature, Applied, Authority, Mandate, Plan } from '../../d
 import type { Warrant } from '../../domain/decision.ts';
 import { failureTypes } from '../../domain/failure-types.ts';
 import { refusals } from '../../domain/guardrails.ts';
-import { digest, jsonCopy, type JsonObject } from '../../domain/json.ts';
+import { digest, isObject, jsonCopy, type JsonObject } from '../../domain/json.ts';
 import { ExpressionError, render } from '../../language/run/expression.ts';
 import type { ActionStep, Scope } from '../../language/run/playbook.ts';
 import type { HoldRequest } from '../contract.ts';
@@ -56,9 +56,7 @@ export async function executeAction(
 function inputOf(step: ActionStep, scope: Scope): { ok: JsonObject } | { why: string } {
   try {
     const rendered = render(step.with, scope);
-    return rendered === null || typeof rendered !== 'object' || Array.isArray(rendered)
-      ? { why: '`with` is not a map' }
-      : { ok: rendered };
+    return isObject(rendered) ? { ok: rendered } : { why: '`with` is not a map' };
   } catch (error) {
     if (error instanceof ExpressionError) return { why: error.message };
     throw error;
@@ -100,7 +98,12 @@ async function oneRound(
   if (answering !== undefined) {
     const answer = await answering;
     delete record.asking;
-    if (answer.answer !== 'approved') return finished(await notApproved(state, record, plan, answer));
+    if (answer.answer !== 'approved') {
+      const { title, ifDenied: consequences } = plan.description;
+      return finished(
+        await notApproved(state, record, answer, { title, unanswered: 'Not decided', consequences }),
+      );
+    }
     warrant.gate = answer.gate;
     warrant.decisions = answer.decisions;
   }

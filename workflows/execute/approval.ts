@@ -77,19 +77,19 @@ export function expiry(approval: Gate['approval']): string {
   return new Date(Date.now() + approval.withinMs * windows).toISOString();
 }
 
-/** Says why nothing is done, and ends the step. */
+/** Says why nothing is done, and ends the step. `about` is what was asked for, and what to call it when nobody answered. */
 export async function notApproved(
   state: IncidentState,
   record: StepRecord,
-  plan: Plan,
   answer: Exclude<Answer, { answer: 'approved' }>,
+  about: { title: string; unanswered: 'Not decided' | 'Not answered'; consequences?: string[] },
 ): Promise<LeafEnd> {
   if (record.stopped !== undefined) return end(state, record, 'cancelled', record.stopped);
   const denied = answer.answer === 'denied';
   await state.tell(
     `${answer.gate.id}/${answer.answer}`,
-    denied ? `Denied: ${plan.description.title}` : `Not decided: ${plan.description.title}`,
-    [answer.why, ...plan.description.ifDenied],
+    `${denied ? 'Denied' : about.unanswered}: ${about.title}`,
+    [answer.why, ...(about.consequences ?? [])],
     denied ? 'warning' : 'danger',
     denied ? [] : state.policy.escalation,
   );

@@ -4,6 +4,7 @@ import { jsonCopy, type JsonObject } from '../../domain/json.ts';
 import { failureOf, patience, type Failure } from '../patience.ts';
 import type { IncidentState, StepRecord } from '../state.ts';
 import type { ActionStep } from '../../language/run/playbook.ts';
+import { withoutValue } from '../interpreter/guard.ts';
 import type { LeafEnd } from '../interpreter/types.ts';
 
 /** Measures what was applied, and ends the step with what was found. */
@@ -121,9 +122,8 @@ export async function fail(
 
 /** An expression has no value: a failure, but in a simulation, where nothing has any outputs. */
 export function unknown(state: IncidentState, record: StepRecord, why: string): LeafEnd {
-  return state.input.mode === 'simulate'
-    ? end(state, record, 'skipped', `not known in a simulation: ${why}`)
-    : end(state, record, 'failed', why);
+  const ended = withoutValue(state.input.mode === 'simulate', why);
+  return end(state, record, ended.status, ended.why);
 }
 
 /** Notes how a step ended. */

@@ -6,7 +6,7 @@ import type { Answer } from '../gates.ts';
 import { asText } from '../interpreter/outputs.ts';
 import type { LeafEnd, Leaf } from '../interpreter/types.ts';
 import type { IncidentState, StepRecord } from '../state.ts';
-import { expiry, nextGate } from './approval.ts';
+import { expiry, nextGate, notApproved } from './approval.ts';
 import { end, unknown } from './ending.ts';
 
 /** Asks people whether to go on, or to fill in a form. Nothing is authorised by it but the way the playbook takes. */
@@ -31,16 +31,10 @@ export async function executeQuestion(
   if (record.stopped !== undefined) return end(state, record, 'cancelled', record.stopped);
   if (answer.answer === 'approved')
     return end(state, record, 'done', undefined, '', outputsOf(step, answer.decisions));
-  const denied = answer.answer === 'denied';
-  state.unanswered ||= answer.answer === 'expired';
-  await state.tell(
-    `${answer.gate.id}/${answer.answer}`,
-    `${denied ? 'Denied' : 'Not answered'}: ${record.title ?? record.view.id}`,
-    [answer.why],
-    denied ? 'warning' : 'danger',
-    denied ? [] : state.policy.escalation,
-  );
-  return end(state, record, 'denied', answer.why);
+  return notApproved(state, record, answer, {
+    title: record.title ?? record.view.id,
+    unanswered: 'Not answered',
+  });
 }
 
 function outputsOf(

@@ -1,7 +1,59 @@
 import type { Undone } from '../../domain/action.ts';
+import type { Warrant } from '../../domain/decision.ts';
 import { digest, jsonCopy } from '../../domain/json.ts';
 import { failureOf, patience } from '../patience.ts';
 import { Interrupted, type IncidentState, type StepRecord } from '../state.ts';
+
+type Applied = StepRecord & Required<Pick<StepRecord, 'mandate' | 'signature'>>;
+
+/** Whether a step has come as far as to be applied. */
+export function wasApplied(record: StepRecord): record is Applied {
+  return record.mandate !== undefined && record.signature !== undefined;
+}
+
+/**
+ * Undoes what a step applied, and notes what came of it.
+ * @throws Interrupted when it was stopped; whatever the undo itself fails with
+ */
+export async function applyUndo(
+  state: IncidentState,
+  record: Applied,
+  warrant: Warrant,
+  why?: string,
+): Promise<Undone> {
+  const { mandate, signature, view } = record;
+  const undone = await state.mutate(record, () =>
+    state.recorder.run<Undone>(
+      `${signature.name}.undo`,
+      { mandate, warrant },
+      patience.verb(signature.timing, 'undo'),
+      {
+        kind: 'step.undoing',
+        data: {
+          step: view.id,
+          ...(why === undefined ? {} : { why }),
+          base: mandate.base.digest,
+          authority: digest(mandate.authority),
+        },
+      },
+    ),
+  );
+  view.undone = undone;
+  state.recorder.note('step.undone', {
+    step: view.id,
+    ...jsonCopy({ ...undone, changes: undone.changes.slice(0, 200) }),
+    changeCount: undone.changes.length,
+  });
+  return undone;
+}
+
+/** An undo's claims and conflicts, a line each. */
+export function linesOf({ claims, conflicts }: Undone): string[] {
+  return [
+    ...claims.map(({ claim, verdict, detail }) => `${verdict}: ${claim} (${detail})`),
+    ...conflicts.map(({ object, why }) => `Conflict, kept as it is: ${object}: ${why}`),
+  ];
+}
 
 /**
  * Undoes a reversible change after a failure, under the approval that it was made with. A person who takes over stops it, and it is tried again
@@ -12,38 +64,17 @@ export async function undoStep(
   record: StepRecord,
   why: string,
 ): Promise<{ ok: boolean; why?: string }> {
-  const { mandate, signature, view, warrant } = record;
-  if (mandate === undefined || signature === undefined || warrant === undefined)
-    return { ok: false, why: 'it was never applied' };
+  const { view, warrant } = record;
+  if (!wasApplied(record) || warrant === undefined) return { ok: false, why: 'it was never applied' };
   for (;;) {
     await state.whileTakenOver();
     try {
-      const undone = await state.mutate(record, () =>
-        state.recorder.run<Undone>(
-          `${signature.name}.undo`,
-          { mandate, warrant },
-          patience.verb(signature.timing, 'undo'),
-          {
-            kind: 'step.undoing',
-            data: { step: view.id, why, base: mandate.base.digest, authority: digest(mandate.authority) },
-          },
-        ),
-      );
-      view.undone = undone;
+      const undone = await applyUndo(state, record, warrant, why);
       delete record.undoable;
-      state.recorder.note('step.undone', {
-        step: view.id,
-        ...jsonCopy({ ...undone, changes: undone.changes.slice(0, 200) }),
-        changeCount: undone.changes.length,
-      });
       state.tellLater(
         `${view.id}/undone`,
         `Undone: ${record.title ?? view.id}`,
-        [
-          why,
-          ...undone.claims.map(({ claim, verdict, detail }) => `${verdict}: ${claim} (${detail})`),
-          ...undone.conflicts.map(({ object, why: kept }) => `Conflict, kept as it is: ${object}: ${kept}`),
-        ],
+        [why, ...linesOf(undone)],
         undone.conflicts.length > 0 ? 'warning' : 'good',
       );
       return { ok: true };

@@ -13,10 +13,13 @@ export function attempt<T>(run: Run, work: () => T): Attempt<T> {
     return { value: work() };
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    return {
-      end: run.simulate
-        ? { status: 'skipped', why: `not known in a simulation: ${error.message}` }
-        : { status: 'failed', why: error.message },
-    };
+    return { end: withoutValue(run.simulate, error.message) };
   }
+}
+
+/** How a step ends that has an expression without a value. */
+export function withoutValue(simulate: boolean, why: string): { status: 'failed' | 'skipped'; why: string } {
+  return simulate
+    ? { status: 'skipped', why: `not known in a simulation: ${why}` }
+    : { status: 'failed', why };
 }
