@@ -6,7 +6,7 @@ import type { View } from '../scope-shape.ts';
 import type { Session } from '../session.ts';
 import { fields, typeName, type Shape } from '../value-shape.ts';
 import type { MakeStep } from './made.ts';
-import { compileValues, inside } from './outputs.ts';
+import { compileOutputs } from './outputs.ts';
 import { repeated } from './repeats.ts';
 
 export const makeForeach: MakeStep<'foreach' | 'max-items' | 'steps'> = (session, step, path, view) => {
@@ -23,12 +23,7 @@ export const makeForeach: MakeStep<'foreach' | 'max-items' | 'steps'> = (session
     names: { ...view.names, item, index: 'double' },
   };
   const list = session.compileList(step.steps, [...path, 'steps'], within);
-  const { templates, shapes } = compileValues(
-    session,
-    step.outputs,
-    [...path, 'outputs'],
-    inside(within, list),
-  );
+  const { templates, shapes } = compileOutputs(session, step, path, within, [list]);
   return {
     body: {
       kind: 'foreach',

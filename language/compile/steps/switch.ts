@@ -1,6 +1,6 @@
-import { fields, typeName } from '../value-shape.ts';
+import { typeName } from '../value-shape.ts';
 import type { MakeStep } from './made.ts';
-import { compileValues, inside } from './outputs.ts';
+import { madeOfLists } from './outputs.ts';
 
 export const makeSwitch: MakeStep<'switch' | 'cases'> = (session, step, path, view) => {
   const at = [...path, 'switch'];
@@ -18,12 +18,7 @@ export const makeSwitch: MakeStep<'switch' | 'cases'> = (session, step, path, vi
   }));
   const otherwise = session.compileList(step.default ?? [], [...path, 'default'], view);
   const lists = [...cases.map(({ list }) => list), otherwise];
-  const { templates, shapes } = compileValues(
-    session,
-    step.outputs,
-    [...path, 'outputs'],
-    inside(view, ...lists),
-  );
+  const { templates, ...made } = madeOfLists(session, step, path, view, lists);
   return {
     body: {
       kind: 'switch',
@@ -32,8 +27,6 @@ export const makeSwitch: MakeStep<'switch' | 'cases'> = (session, step, path, vi
       default: otherwise.steps,
       outputs: templates,
     },
-    outputs: fields(shapes),
-    inner: new Map(lists.flatMap(({ seen }) => [...seen])),
-    irreversible: lists.find(({ irreversible }) => irreversible !== undefined)?.irreversible,
+    ...made,
   };
 };

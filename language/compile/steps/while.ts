@@ -1,7 +1,7 @@
 import { milliseconds } from '../duration.ts';
 import { fields, type Shape } from '../value-shape.ts';
 import type { MakeStep } from './made.ts';
-import { compileValues, inside } from './outputs.ts';
+import { compileOutputs } from './outputs.ts';
 import { repeated } from './repeats.ts';
 
 /** An output of every `while`: how many rounds there were. */
@@ -17,12 +17,7 @@ export const makeWhile: MakeStep<'while' | 'max-rounds' | 'steps'> = (session, s
   };
   const condition = session.expressions.condition(step.while, [...path, 'while'], within);
   const list = session.compileList(step.steps, [...path, 'steps'], within);
-  const { templates, shapes } = compileValues(
-    session,
-    step.outputs,
-    [...path, 'outputs'],
-    inside(within, list),
-  );
+  const { templates, shapes } = compileOutputs(session, step, path, within, [list]);
   if (names.includes(ownOutput))
     session.findings.push({
       code: 'FB2016',
