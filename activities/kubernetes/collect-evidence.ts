@@ -28,6 +28,7 @@ import type { Manifest } from './evidence/manifest.ts';
 import { imagesOf } from './evidence/pods.ts';
 import type { Pod } from './evidence/pods.ts';
 import { evidencePermissions, namespaceSources } from './evidence/sources.ts';
+import { nothingToUndo } from './nothing-to-undo.ts';
 import { resources } from './resources.ts';
 
 const name = 'kubernetes.collect-evidence';
@@ -61,14 +62,7 @@ export function collectEvidence({ clusters }: { clusters: ClusterRegistry }): Ac
     plan: (context, request) => typed(() => plan(context, clusters(request.input.cluster), request.input)),
     apply: (context, mandate) => typed(() => apply(context, clusters(mandate.input.cluster), mandate)),
     verify: (context, mandate) => typed(() => verify(context, mandate)),
-    undo: () =>
-      Promise.resolve({
-        changes: [],
-        already: 0,
-        conflicts: [],
-        notRestored: [],
-        claims: [{ claim: 'nothing was changed', verdict: 'verified', detail: 'the action only reads' }],
-      }),
+    undo: nothingToUndo,
   };
 }
 

@@ -11,6 +11,7 @@ import type {
 import type { Cluster, ClusterRegistry } from './client.ts';
 import { isKubernetesError, typed } from './errors.ts';
 import { keep } from './evidence/keep.ts';
+import { nothingToUndo } from './nothing-to-undo.ts';
 import { input, notCovered, outputs, permissions, type ReadNamespaceInput } from './reading/contract.ts';
 import { summarise, type PodToSum } from './reading/summary.ts';
 import { resources, type KubernetesObject } from './resources.ts';
@@ -48,14 +49,7 @@ export function readNamespace({ clusters }: { clusters: ClusterRegistry }): Acti
     plan: (context, request) => typed(() => plan(context, clusters(request.input.cluster), request.input)),
     apply: (context, mandate) => typed(() => apply(context, clusters(mandate.input.cluster), mandate.input)),
     verify: (context, mandate) => typed(() => verify(context, clusters(mandate.input.cluster), mandate)),
-    undo: () =>
-      Promise.resolve({
-        changes: [],
-        already: 0,
-        conflicts: [],
-        notRestored: [],
-        claims: [{ claim: 'nothing was changed', verdict: 'verified', detail: 'the action only reads' }],
-      }),
+    undo: nothingToUndo,
   };
 }
 
