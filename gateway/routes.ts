@@ -3,9 +3,9 @@ import { severities, type Alert, type Severity } from '../domain/alert.ts';
 import { modes, type Mode } from '../domain/decision.ts';
 import { FirebreakError } from '../domain/errors.ts';
 import type { Json, JsonObject } from '../domain/json.ts';
-import { placeIn, readDocument, type Source } from '../language/compile/document.ts';
+import { faultsIn, readDocument, type Source } from '../language/compile/document.ts';
 import { bindInputs } from '../language/compile/inputs.ts';
-import { fieldOf, suggest, type Path } from '../language/compile/problem.ts';
+import { suggest, type Fault, type Path } from '../language/compile/problem.ts';
 import { parseTemplate, type Found, type Unterminated } from '../language/compile/template.ts';
 import { createEvaluator, ExpressionError, type Program } from '../language/run/cel.ts';
 import type { CompiledPlaybook, Template } from '../language/run/playbook.ts';
@@ -44,21 +44,11 @@ export interface Route {
   open(alert: Alert): OpeningRequest | undefined;
 }
 
-/** One fault of `routes.yaml`. */
-export interface RouteProblem {
-  file: string;
-  line: number;
-  column: number;
-  field: string;
-  message: string;
-  fix: string;
-}
-
 /** FB1605: the file with its faults, a line each. */
 export class RoutesInvalid extends FirebreakError {
-  readonly problems: readonly RouteProblem[];
+  readonly problems: readonly Fault[];
 
-  constructor(problems: readonly RouteProblem[]) {
+  constructor(problems: readonly Fault[]) {
     const lines = problems.map(
       ({ file, line, column, field, message, fix }) =>
         `${file}:${line}:${column}: ${field}: ${message} (${fix})`,
@@ -78,36 +68,21 @@ export function compileRoutes(
   { file, text }: { file: string; text: string },
   playbooks: ReadonlyMap<string, CompiledPlaybook>,
 ): Route[] {
-  const place = placeIn(text);
+  const fault = faultsIn(file, text);
   const reading = readDocument(text);
-  if ('findings' in reading) {
-    throw new RoutesInvalid(
-      reading.findings.map(({ path, offset, message, fix }) => ({
-        file,
-        ...place(offset ?? 0),
-        field: fieldOf(path),
-        message,
-        fix,
-      })),
-    );
-  }
+  if ('findings' in reading)
+    throw new RoutesInvalid(reading.findings.map((found) => fault(found, found.offset ?? 0)));
   const { source } = reading;
   const parsed = routesSchema.safeParse(source.value);
   if (!parsed.success) {
     throw new RoutesInvalid(
       parsed.error.issues.map((issue) => {
         const path = issue.path.filter((part) => typeof part !== 'symbol');
-        return {
-          file,
-          ...place(source.offsetOf(path)),
-          field: fieldOf(path),
-          message: issue.message,
-          fix: shapeFix(issue),
-        };
+        return fault({ path, message: issue.message, fix: shapeFix(issue) }, source.offsetOf(path));
       }),
     );
   }
-  const checker = new Checker(file, source, place);
+  const checker = new Checker(source, fault);
   const names = new Set<string>();
   const routes = parsed.data.map((route, index): Route | undefined => {
     if (names.has(route.name))
@@ -233,19 +208,17 @@ function keyText(route: string, value: Json): string {
 }
 
 class Checker {
-  readonly problems: RouteProblem[] = [];
-  readonly #file: string;
+  readonly problems: Fault[] = [];
   readonly #source: Source;
-  readonly #place: ReturnType<typeof placeIn>;
+  readonly #fault: ReturnType<typeof faultsIn>;
 
-  constructor(file: string, source: Source, place: ReturnType<typeof placeIn>) {
-    this.#file = file;
+  constructor(source: Source, fault: ReturnType<typeof faultsIn>) {
     this.#source = source;
-    this.#place = place;
+    this.#fault = fault;
   }
 
   fault(path: Path, message: string, fix: string, offset = this.#source.offsetOf(path)): void {
-    this.problems.push({ file: this.#file, ...this.#place(offset), field: fieldOf(path), message, fix });
+    this.problems.push(this.#fault({ path, message, fix }, offset));
   }
 
   expression(cel: string, path: Path, index: number): Program | undefined {

@@ -1,20 +1,13 @@
 import type { z } from 'zod';
 import type { Json } from '../../domain/json.ts';
-import { placeIn, readDocument } from '../../language/compile/document.ts';
-import { fieldOf, suggest, type Path } from '../../language/compile/problem.ts';
+import { faultsIn, readDocument } from '../../language/compile/document.ts';
+import { fieldOf, suggest, type Fault, type Path } from '../../language/compile/problem.ts';
 import { scenarioFile, type ScenarioFile } from './shape.ts';
 
 /** Something wrong with a scenario itself, as opposed to an expectation that was not met. */
-export interface ScenarioProblem {
+export interface ScenarioProblem extends Fault {
   /** FB612x, or FB200x for what is no plain YAML: docs/reference/errors.md. */
   code: string;
-  file: string;
-  /** From 1, as editors count. */
-  line: number;
-  column: number;
-  field: string;
-  message: string;
-  fix: string;
 }
 
 /** A scenario that could be read, with the way back to its text. */
@@ -25,18 +18,11 @@ export interface Scenario extends ScenarioFile {
 
 /** Reads a scenario file. Never throws on what a file may hold. */
 export function readScenario(file: string, text: string): Scenario | { problems: ScenarioProblem[] } {
-  const place = placeIn(text);
+  const fault = faultsIn(file, text);
   const reading = readDocument(text);
   if ('findings' in reading)
     return {
-      problems: reading.findings.map(({ code, path, offset, message, fix }) => ({
-        code,
-        file,
-        ...place(offset ?? 0),
-        field: fieldOf(path),
-        message,
-        fix,
-      })),
+      problems: reading.findings.map((found) => ({ code: found.code, ...fault(found, found.offset ?? 0) })),
     };
   const { source } = reading;
   const problem = (
@@ -45,14 +31,7 @@ export function readScenario(file: string, text: string): Scenario | { problems:
     message: string,
     fix: string,
     atKey = true,
-  ): ScenarioProblem => ({
-    code,
-    file,
-    ...place(source.offsetOf(path, atKey)),
-    field: fieldOf(path),
-    message,
-    fix,
-  });
+  ): ScenarioProblem => ({ code, ...fault({ path, message, fix }, source.offsetOf(path, atKey)) });
   const parsed = scenarioFile.safeParse(source.value);
   if (parsed.success) return { ...parsed.data, file, problem };
   return {
@@ -62,14 +41,14 @@ export function readScenario(file: string, text: string): Scenario | { problems:
   };
 }
 
-interface Fault {
+interface Misfit {
   path: Path;
   message: string;
   fix: string;
   atKey: boolean;
 }
 
-function describe(issue: z.core.$ZodIssue, root: Json): Fault[] {
+function describe(issue: z.core.$ZodIssue, root: Json): Misfit[] {
   const path = issue.path.filter((part) => typeof part !== 'symbol');
   const where = path.length === 0 ? 'the file' : fieldOf(path);
   if (issue.code === 'unrecognized_keys')

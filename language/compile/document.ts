@@ -12,7 +12,7 @@ import {
   type Pair,
 } from 'yaml';
 import type { Json } from '../../domain/json.ts';
-import type { Finding, Path } from './problem.ts';
+import { fieldOf, type Fault, type Finding, type Path } from './problem.ts';
 
 /** Bytes a file may have, and how deep it may nest. */
 const maxBytes = 256 * 1024;
@@ -99,6 +99,15 @@ export function placeIn(text: string): (offset: number) => { line: number; colum
     const { line, col } = counter.linePos(Math.min(offset, text.length));
     return { line, column: col };
   };
+}
+
+/** Makes faults of a file out of what is wrong and at which offset of the text. */
+export function faultsIn(
+  file: string,
+  text: string,
+): (found: Pick<Finding, 'path' | 'message' | 'fix'>, offset: number) => Fault {
+  const place = placeIn(text);
+  return ({ path, message, fix }, offset) => ({ file, ...place(offset), field: fieldOf(path), message, fix });
 }
 
 class Refused extends Error {

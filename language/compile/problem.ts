@@ -1,9 +1,7 @@
 import leven from 'leven';
 
-/** Something wrong, or doubtful, in a playbook's file. Numbers are never reused; docs/reference/errors.md explains each. */
-export interface Problem {
-  code: `FB2${string}`;
-  severity: 'error' | 'warning';
+/** Something wrong in a file. */
+export interface Fault {
   file: string;
   /** From 1, counted in UTF-16 code units as editors do. */
   line: number;
@@ -12,6 +10,12 @@ export interface Problem {
   field: string;
   message: string;
   fix: string;
+}
+
+/** Something wrong, or doubtful, in a playbook's file. Numbers are never reused; docs/reference/errors.md explains each. */
+export interface Problem extends Fault {
+  code: `FB2${string}`;
+  severity: 'error' | 'warning';
 }
 
 /** A problem before its place is known: `path` leads to it, and `offset` is an exact place in the text when there is one. */
