@@ -6,7 +6,7 @@ import type { Alert } from '../domain/alert.ts';
 import type { Applied, Limit, Mandate, Plan, Undone, Verification } from '../domain/action.ts';
 import type { Command, Decision, Gate, Warrant } from '../domain/decision.ts';
 import type { EvidenceRef } from '../domain/evidence.ts';
-import type { IncidentInput, IncidentView, Outcome, StepView } from '../domain/incident.ts';
+import type { IncidentInput, IncidentView, Outcome, StepStatus, StepView } from '../domain/incident.ts';
 import type { Digest, JsonObject } from '../domain/json.ts';
 import type { LedgerEntry } from '../domain/ledger.ts';
 import type { Signed } from '../domain/signature.ts';
@@ -70,6 +70,8 @@ export interface CarriedStep {
   asking?: string;
   /** A change of its stands that a later failure undoes. */
   undoable?: boolean;
+  /** The status under which its end is in the ledger, while the interpreter has not acted upon it. */
+  noted?: StepStatus;
 }
 
 /** An open question. */

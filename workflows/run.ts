@@ -16,8 +16,6 @@ export class PlaybookRun {
   readonly #state: IncidentState;
   readonly #events: Event[] = [];
   readonly #failures: unknown[] = [];
-  /** The status under which an executor has noted a step's end. */
-  readonly #noted = new Map<string, string>();
   #stopped = false;
   #undoing = 0;
 
@@ -116,7 +114,7 @@ export class PlaybookRun {
       : executeQuestion(this.#state, { ...leaf, step }, record);
     this.#follow(
       ending.then((event) => {
-        this.#noted.set(leaf.address, event.status);
+        record.noted = event.status;
         return event;
       }),
     );
@@ -134,8 +132,8 @@ export class PlaybookRun {
     const { address, status, step, verdict, why } = transition;
     const record = this.#state.record(address, step);
     const { view } = record;
-    const isNoted = this.#noted.get(address) === status;
-    this.#noted.delete(address);
+    const isNoted = record.noted === status;
+    delete record.noted;
     if (view.status !== 'released') {
       view.status = status;
       if (why === undefined) delete view.why;

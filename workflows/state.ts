@@ -3,7 +3,7 @@ import type { ActionSignature, Mandate, Plan } from '../domain/action.ts';
 import { pathOfAddress } from '../domain/address.ts';
 import type { Alert } from '../domain/alert.ts';
 import type { Gate, Warrant } from '../domain/decision.ts';
-import type { Policy, StepView } from '../domain/incident.ts';
+import type { Policy, StepStatus, StepView } from '../domain/incident.ts';
 import { jsonCopy, type JsonObject } from '../domain/json.ts';
 import type { Step } from '../language/run/playbook.ts';
 import type { Carried, CarriedStep, HoldRequest, IncidentArguments } from './contract.ts';
@@ -39,6 +39,8 @@ export interface StepRecord {
   undoable?: boolean;
   /** Why it is to end at its next boundary. */
   stopped?: string;
+  /** The status under which its end is in the ledger, while the interpreter has not acted upon it. */
+  noted?: StepStatus;
   /** In a loop: its good end is not told by itself. */
   quiet: boolean;
 }

@@ -3,6 +3,7 @@ import type { Action } from '../../domain/action.ts';
 import type { ActionStep, Playbook, Step } from '../../language/run/playbook.ts';
 import { Engine, type OpenIncident } from '../support/engine.ts';
 import { checkLedger } from '../support/ledger-check.ts';
+import { act as actionStep, at, oneResponder, onItem } from '../support/steps.ts';
 import { Switchboard } from '../support/switchboard.ts';
 
 const world = new Switchboard();
@@ -21,17 +22,8 @@ afterAll(() => engine.stop());
 
 let namespaces = 0;
 const fresh = () => `ns${(namespaces += 1)}`;
-const on = (namespace: string) => ({ literal: { cluster: 'c1', namespace } });
-const approve = { from: ['responders'], count: 1, withinMs: 60_000, otherwise: 'deny' as const };
-const act = (id: string, uses: string, namespace: string, over: Partial<ActionStep> = {}): Step => ({
-  kind: 'action',
-  id,
-  uses,
-  with: on(namespace),
-  needs: [],
-  undo: 'never',
-  ...over,
-});
+const act = (id: string, uses: string, namespace: string, over: Partial<ActionStep> = {}): Step =>
+  actionStep(id, uses, at(namespace), over);
 
 function open(namespace: string, steps: Step[], over: Partial<Playbook> = {}): Promise<OpenIncident> {
   return engine.open({ actions, namespace, playbook: { steps, ...over } });
@@ -45,7 +37,13 @@ describe('questions', () => {
     const incident = await open(
       namespace,
       [
-        { kind: 'approve', id: 'go', question: { literal: 'Shall we go on?' }, approve, needs: [] },
+        {
+          kind: 'approve',
+          id: 'go',
+          question: { literal: 'Shall we go on?' },
+          approve: oneResponder,
+          needs: [],
+        },
         {
           kind: 'ask',
           id: 'facts',
@@ -183,16 +181,7 @@ describe('a long incident', () => {
             maxParallel: 5,
             outputs: { at: { cel: 'index' } },
             needs: [],
-            steps: [
-              {
-                kind: 'action',
-                id: 'read',
-                uses: 'test.read',
-                with: { map: { cluster: { literal: 'c1' }, namespace: { cel: 'item' } } },
-                needs: [],
-                undo: 'never',
-              },
-            ],
+            steps: [actionStep('read', 'test.read', onItem())],
           },
         ],
         outputs: {
@@ -218,5 +207,9 @@ describe('a long incident', () => {
     const applied = entries.filter(({ kind }) => kind === 'step.applying').map(({ data }) => data['step']);
     expect(new Set(applied).size).toBe(applied.length);
     expect(applied).toHaveLength(61);
+    // What ended just before a run handed on is not said again by the next.
+    const ended = entries.filter(({ kind }) => kind === 'step.ended').map(({ data }) => data['step']);
+    expect(ended).toHaveLength(63);
+    expect(new Set(ended).size).toBe(63);
   }, 120_000);
 });
