@@ -35,12 +35,16 @@ export function createExpressionChecker(
     });
     const read = parsed(cel, view);
     if ('error' in read) return unknown([fault(...read.error)]);
-    const { wrong, inputs, steps, roots, secrets, shape } = followReferences(read.ast, view, visibility);
+    const { wrong, inputs, steps, roots, secrets, maps, shape } = followReferences(
+      read.ast,
+      view,
+      visibility,
+    );
     if (wrong.length > 0) {
       const findings = wrong.map(({ code, start, message, fix }) => fault(code, start, message, fix));
       return unknown(findings, inputs);
     }
-    const result = environmentFor(view, roots, steps).check(cel);
+    const result = environmentFor(view, roots, steps, maps).check(cel);
     if (result.valid) {
       const type = result.type ?? 'dyn';
       return { type, shape: shape ?? ofType(type), inputs, secrets, findings: [] };
@@ -60,12 +64,13 @@ function createEnvironments(): (
   view: View,
   roots: ReadonlySet<string>,
   steps: ReadonlySet<string>,
+  maps: ReadonlySet<Shape>,
 ) => Environment {
   const environments = new Map<string, Environment>();
-  return (view, roots, steps) => {
+  return (view, roots, steps, maps) => {
     const variables = Object.entries(rootsOf(view))
       .filter(([root]) => roots.has(root))
-      .map(([root, shape]): [string, Declared] => [root, declaredRoot(root, shape, steps)]);
+      .map(([root, shape]): [string, Declared] => [root, declaredRoot(root, shape, steps, maps)]);
     const key = JSON.stringify(variables);
     const known = environments.get(key);
     if (known !== undefined) return known;
@@ -79,10 +84,15 @@ function createEnvironments(): (
 }
 
 /** Of the steps only those that the expression asks about: there may be hundreds. */
-function declaredRoot(root: string, shape: Shape, steps: ReadonlySet<string>): Declared {
-  if (root !== 'steps' || typeof shape !== 'object' || !('fields' in shape)) return declared(shape);
+function declaredRoot(
+  root: string,
+  shape: Shape,
+  steps: ReadonlySet<string>,
+  maps: ReadonlySet<Shape>,
+): Declared {
+  if (root !== 'steps' || typeof shape !== 'object' || !('fields' in shape)) return declared(shape, maps);
   const used = Object.entries(shape.fields).filter(([id]) => steps.has(id));
-  return declared({ fields: Object.fromEntries(used) });
+  return declared({ fields: Object.fromEntries(used) }, maps);
 }
 
 /** The evaluator finds these by itself, with types it cannot see; only the checker must be told. */

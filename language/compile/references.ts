@@ -27,6 +27,8 @@ export interface References {
   steps: Set<string>;
   roots: Set<string>;
   secrets: SecretUse[];
+  /** What something is done with as a whole, whatever its fields: counted, compared, gone through. */
+  maps: Set<Shape>;
   /** What the expression yields, when it is a path from a name, or a choice from a list. */
   shape: Shape | undefined;
 }
@@ -40,6 +42,9 @@ const places: { readonly [name: string]: string } = {
   reading: 'in the condition of a wait',
   failure: 'in on-failure',
 };
+
+/** What takes a map as a whole. */
+const takesMaps: ReadonlySet<string> = new Set(['call', 'rcall', 'in', '==', '!=']);
 
 /** Follows every name of an expression as far as it is known what lies below it. */
 export function followReferences(ast: ASTNode, view: View, visibility: Visibility): References {
@@ -55,6 +60,7 @@ class Follower {
     steps: new Set(),
     roots: new Set(),
     secrets: [],
+    maps: new Set(),
     shape: undefined,
   };
   readonly #view: View;
@@ -85,7 +91,10 @@ class Follower {
     if (node.op === 'id') return bound.has(node.args) ? bound.get(node.args) : this.#root(node, node.args);
     if (node.op === '.' || node.op === '[]') return this.#field(node, bound);
     if (node.op === 'rcall' && comprehensions.has(node.args[0])) return this.#comprehension(node.args, bound);
-    for (const child of children(node)) this.#use(child, bound);
+    for (const child of children(node)) {
+      const shape = this.#use(child, bound);
+      if (shape !== undefined && takesMaps.has(node.op)) this.#found.maps.add(shape);
+    }
     return undefined;
   }
 
@@ -166,6 +175,7 @@ class Follower {
     bound: Bound,
   ): Shape | undefined {
     const over = this.#use(receiver, bound);
+    if (over !== undefined) this.#found.maps.add(over);
     const [variable, ...rest] = parameters;
     const inner = new Map(bound);
     if (variable?.op === 'id') inner.set(variable.args, itemOf(over));

@@ -38,6 +38,12 @@ function findingsOf(issue: z.core.$ZodIssue, root: Json): Finding[] {
   if (value === undefined)
     return [{ code: 'FB2011', path, message: `${fieldOf(path)} is missing`, fix: issue.message }];
   const field = path.length === 0 ? 'the file' : fieldOf(path);
+  // Each entry is of the kind it must be: only there are too few or too many of them.
+  if (issue.code === 'custom' && isObject(value)) {
+    const count = Object.keys(value).length;
+    const message = `${field} has ${count} ${count === 1 ? 'entry' : 'entries'}`;
+    return [{ code: 'FB2010', path, message, fix: issue.message }];
+  }
   return [{ code: 'FB2010', path, message: `${field} cannot be ${show(value)}`, fix: issue.message }];
 }
 

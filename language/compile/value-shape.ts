@@ -15,15 +15,20 @@ export function fields(given: { [field: string]: Shape }): Shape {
   return { fields: given };
 }
 
-/** The form in which the CEL library is told of a variable. JSON's numbers are doubles in CEL, whole or not. */
+/**
+ * The form in which the CEL library is told of a variable. JSON's numbers are doubles in CEL, whole or not. To the library a map with known fields is
+ * a type of its own, that nothing takes: one of `maps` is told of as any map.
+ */
 export type Declared = string | { [field: string]: Declared };
-export function declared(shape: Shape): Declared {
+export function declared(shape: Shape, maps: ReadonlySet<Shape> = new Set()): Declared {
   if (shape === secret) return 'dyn';
   if (typeof shape === 'string') return shape;
   if ('list' in shape)
     return typeof shape.list === 'string' && scalars.has(shape.list) ? `list<${shape.list}>` : 'list<dyn>';
-  if (shape.open === true) return anyMap;
-  return Object.fromEntries(Object.entries(shape.fields).map(([name, inner]) => [name, declared(inner)]));
+  if (shape.open === true || maps.has(shape)) return anyMap;
+  return Object.fromEntries(
+    Object.entries(shape.fields).map(([name, inner]) => [name, declared(inner, maps)]),
+  );
 }
 const scalars: ReadonlySet<string> = new Set(['string', 'double', 'bool']);
 

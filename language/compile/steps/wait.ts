@@ -3,6 +3,9 @@ import { fields } from '../value-shape.ts';
 import { inputsOf, outputsOf } from './action.ts';
 import type { MakeStep } from './made.ts';
 
+/** Readings that one wait may take: each is an activity of the incident's history. */
+const maxReadings = 5_000;
+
 export const makeWait: MakeStep<'wait'> = (session, step, path, view) => {
   const { wait } = step;
   if (typeof wait === 'string')
@@ -23,6 +26,14 @@ export const makeWait: MakeStep<'wait'> = (session, step, path, view) => {
       path: [...at, 'every'],
       message: `every is ${wait.every}, and the wait ends after ${wait.within}`,
       fix: 'make every at most within',
+    });
+  const readings = Math.ceil(withinMs / everyMs);
+  if (readings > maxReadings)
+    session.findings.push({
+      code: 'FB2057',
+      path: [...at, 'every'],
+      message: `every ${wait.every} within ${wait.within} is up to ${readings} readings, more than ${maxReadings}`,
+      fix: `make every at least ${Math.ceil(withinMs / maxReadings / 1000)}s, or shorten within`,
     });
   const outputs = outputsOf(action);
   const reading = fields({ verdict: 'string', outputs });

@@ -88,6 +88,40 @@ test('FB-001 keeps the digest it had before the language grew', async () => {
 });
 
 const wait = '{ id: w, wait: 1s }';
+
+test('continue-on-error: false is what its absence is', () => {
+  expect(compiled('  - { id: a, wait: 1s, continue-on-error: false }\n')).toEqual(
+    compiled('  - { id: a, wait: 1s }\n'),
+  );
+});
+
+test('a wait may read 5,000 times, and no more', () => {
+  const until = (every: string, within: string): string[] =>
+    problems(
+      `  - { id: a, wait: { until: reading.verdict == 'verified', uses: test.login, with: { user: x }, every: ${every}, within: ${within} } }\n`,
+    );
+  expect(until('1s', '5000s')).toEqual([]);
+  expect(until('1s', '5001s')).toEqual(['FB2057 steps[0].wait.every']);
+  expect(until('1555s', '90d')).toEqual(['FB2057 steps[0].wait.every']);
+  expect(until('1556s', '90d')).toEqual([]);
+});
+
+test.each([
+  ['size(steps.s.outputs) > 0', []],
+  ['steps.s.outputs.size() > 0', []],
+  ['"n" in steps.s.outputs', []],
+  ['steps.s.outputs.all(k, k != "")', []],
+  ['steps.s.outputs == steps.s.outputs', []],
+  ['size(alert) > 1', []],
+  ['size(inputs) > 1', ['FB2046 steps[1].set.x']],
+  ['size(steps.s.outputs.n) > 0', ['FB2041 steps[1].set.x']],
+  ['size(steps.s.outputs) == "x"', ['FB2040 steps[1].set.x']],
+  ['size(steps.s.outputs) > 0 && steps.s.outputs.nn > 1', ['FB2042 steps[1].set.x']],
+  ['steps.s.outputs.n + "x" == ""', ['FB2041 steps[1].set.x']],
+  ['(inputs.count > 1 ? steps.s.outputs : steps.s.outputs).nn', ['FB2041 steps[1].set.x']],
+])('of a map with known fields as a whole: %s', (text, expected) => {
+  expect(asked('  - { id: s, set: { n: 1 } }\n', text)).toEqual(expected);
+});
 const kinds: [kind: string, steps: string, resolved: object][] = [
   [
     'the common keys',
