@@ -4,6 +4,7 @@
  */
 import type { Playbook } from '../language/run/playbook.ts';
 import { Engine } from '../test/support/engine.ts';
+import { act, onItem } from '../test/support/steps.ts';
 import { Switchboard } from '../test/support/switchboard.ts';
 import { createInterpreter } from '../workflows/interpreter/interpreter.ts';
 
@@ -37,17 +38,7 @@ function loop(items: number): Playbook['steps'] {
       items: { literal: Array.from({ length: items }, (_, index) => `ns-${index}`) },
       maxItems: items,
       maxParallel: 10,
-      steps: [
-        {
-          kind: 'action',
-          id: 'look',
-          uses: 'test.read',
-          with: { map: { cluster: { literal: 'c1' }, namespace: { cel: 'item' } } },
-          if: { cel: "item != ''" },
-          needs: [],
-          undo: 'never',
-        },
-      ],
+      steps: [act('look', 'test.read', onItem(), { if: { cel: "item != ''" } })],
       outputs: { ok: { cel: 'steps.look.outputs.done' } },
     },
   ];

@@ -3,7 +3,7 @@ import { resources } from '../../activities/kubernetes/resources.ts';
 import { sha256 } from '../../domain/json.ts';
 import { incidentWorkflowId } from '../../workflows/contract.ts';
 import { changesBy } from '../support/audit-log.ts';
-import { drive, EngineProcess, settingsFor, standsAt } from '../support/crash.ts';
+import { drive, EngineProcess, killAllStanding, settingsFor } from '../support/crash.ts';
 import { Engine } from '../support/engine.ts';
 import { checkLedger } from '../support/ledger-check.ts';
 import {
@@ -73,8 +73,12 @@ test('an engine that is killed anywhere in a quarantine or its release changes n
     clusters: [{ name: 'shop-1', environment: 'staging', kubeconfig }],
     responderGroup,
   });
-  const first = await EngineProcess.start(settings, watch);
-  processes.push(first);
+  const begin = async (): Promise<EngineProcess> => {
+    const worker = await EngineProcess.start(settings, watch);
+    processes.push(worker);
+    return worker;
+  };
+  const worker = await begin();
 
   const before = await furnish('undisturbed');
   const undisturbed = await open('undisturbed');
@@ -110,15 +114,12 @@ test('an engine that is killed anywhere in a quarantine or its release changes n
   for (const { place, namespace } of killed) watch.stopAt(idOf(namespace), place);
   const furnished = await Promise.all(killed.map(({ namespace }) => furnish(namespace)));
   const incidents = await Promise.all(killed.map(({ namespace }) => open(namespace)));
-  const drives = incidents.map((incident) => drive(watch, incident));
-  const endings = Promise.allSettled(drives);
-  await Promise.all(
-    killed.map(({ namespace, place }, index) => standsAt(watch, idOf(namespace), place, drives[index])),
-  );
-  await first.kill();
-  watch.open();
-  processes.push(await EngineProcess.start(settings, watch));
-  const ended = await endings;
+  const stopped = incidents.map((incident, index) => ({
+    workflowId: incident.workflowId,
+    place: places[index] ?? '',
+    driving: drive(watch, incident),
+  }));
+  const { ended } = await killAllStanding(watch, worker, stopped, begin);
 
   const seen = await Promise.all(
     killed.map(async ({ place, namespace }, index) => ({

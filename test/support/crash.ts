@@ -189,12 +189,40 @@ export async function drive(
   return people.result();
 }
 
+/** An incident that is stopped at a place on its way. */
+export interface Stopped<T> {
+  workflowId: string;
+  place: string;
+  driving: Promise<T>;
+}
+
+/**
+ * Kills the worker once each of its incidents stands at the place that it is stopped at, and lets them go on under another.
+ * @returns how each ended, in their order
+ * @throws when one ends without having been at its place
+ */
+export async function killAllStanding<T>(
+  watch: Watch,
+  worker: EngineProcess,
+  stopped: readonly Stopped<T>[],
+  begin: () => Promise<EngineProcess>,
+): Promise<{ worker: EngineProcess; ended: PromiseSettledResult<T>[] }> {
+  const endings = Promise.allSettled(stopped.map(({ driving }) => driving));
+  await Promise.all(
+    stopped.map(({ workflowId, place, driving }) => standsAt(watch, workflowId, place, driving)),
+  );
+  await worker.kill();
+  watch.open();
+  const next = await begin();
+  return { worker: next, ended: await endings };
+}
+
 /** Resolves once an incident stands at the place that it is stopped at. @throws when it ends without having been there */
-export async function standsAt(
+async function standsAt(
   watch: Watch,
   workflowId: string,
   place: string,
-  driving: Promise<unknown> | undefined,
+  driving: Promise<unknown>,
 ): Promise<void> {
   const over = async (): Promise<never> => {
     throw new Error(`it ended as ${String(await driving)} and never came to ${place}`);

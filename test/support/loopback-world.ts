@@ -1,15 +1,16 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { z } from 'zod';
-import {
-  worst,
-  type Action,
-  type ActionContext,
-  type Authority,
-  type Claim,
-  type Effect,
-} from '../../domain/action.ts';
+import { worst, type Action, type ActionContext, type Claim, type Effect } from '../../domain/action.ts';
 import { canonical } from '../../domain/json.ts';
+import {
+  appliedWith,
+  contract,
+  place,
+  planOf,
+  switchAuthority,
+  undoneWith,
+  type Place,
+} from './test-action.ts';
 
 /** A world of one switch a namespace, behind HTTP on this machine: it outlives the process that changes it. */
 export class LoopbackWorld {
@@ -48,16 +49,6 @@ export class LoopbackWorld {
   }
 }
 
-type Input = { cluster: string; namespace: string };
-
-const authorityOf = (action: string, { cluster, namespace }: Input): Authority => ({
-  action,
-  targets: [{ kind: 'Namespace', cluster, name: namespace, uid: `uid-${namespace}` }],
-  rule: 'turn the switch on',
-  caps: { switches: 1 },
-  undo: 'restore',
-});
-
 /** The actions over such a world, as careful as real ones and no more: one contains, one changes what can be undone, one only looks. */
 export function loopbackActions(url: string): Action[] {
   return [
@@ -74,7 +65,7 @@ function loopbackAction(url: string, name: string, effect: Effect): Action {
   }
   async function turn(
     context: ActionContext,
-    { incident, input }: { incident: string; input: Input },
+    { incident, input }: { incident: string; input: Place },
     verb: 'apply' | 'undo',
   ): Promise<void> {
     const headers = { 'x-incident': incident, 'x-activity': `${name}.${verb}` };
@@ -83,15 +74,12 @@ function loopbackAction(url: string, name: string, effect: Effect): Action {
     await fetch(`${url}/${input.namespace}/${wanted}`, { method: 'PUT', headers, signal: context.signal });
     await context.checkpoint('written');
   }
-  const action: Action<Input> = {
+  const action: Action<Place> = {
+    ...contract,
     name,
     title: 'Turn a switch on',
-    summary: 'For tests.',
     effect,
-    input: z.strictObject({ cluster: z.string(), namespace: z.string() }),
-    outputs: { type: 'object' },
-    permissions: [],
-    notCovered: [],
+    input: place,
     timing: {
       planMs: 60_000,
       applyMs: 60_000,
@@ -106,34 +94,19 @@ function loopbackAction(url: string, name: string, effect: Effect): Action {
       const before = canonical({ on: await isOn(input.namespace) });
       const snapshot = await context.evidence.put(before, 'application/json');
       await context.checkpoint('snapshot stored');
-      return {
-        action: name,
-        authority: authorityOf(name, input),
-        facts: [{ ...input, supports: [], pods: 1, environment: 'production' }],
-        changes: [],
-        changeCount: 1,
-        notCovered: [],
+      return planOf(switchAuthority(name, input), input, snapshot, {
         undo: { kind: 'restore', text: 'the switch is put back' },
         description: {
           title: `Switch ${input.namespace}`,
           ifApproved: ['it is on'],
           ifDenied: ['it is off'],
         },
-        snapshot,
-        full: snapshot,
-      };
+      });
     },
     async apply(context, mandate) {
       const already = await isOn(mandate.input.namespace);
       if (!already && effect !== 'read') await turn(context, mandate, 'apply');
-      return {
-        changes: [],
-        already: already ? 1 : 0,
-        measures: {},
-        outputs: { already },
-        artefacts: [],
-        unavailable: [],
-      };
+      return appliedWith({ already }, { already: already ? 1 : 0 });
     },
     async verify(context, { input }) {
       await context.checkpoint('looking');
@@ -146,7 +119,7 @@ function loopbackAction(url: string, name: string, effect: Effect): Action {
       const before: unknown = JSON.parse(Buffer.from(await context.evidence.get(mandate.base)).toString());
       if (canonical({ on: await isOn(mandate.input.namespace) }) !== canonical(before))
         await turn(context, mandate, 'undo');
-      return { changes: [], already: 0, conflicts: [], notRestored: [], claims: [] };
+      return undoneWith();
     },
   };
   return action;

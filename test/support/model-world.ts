@@ -1,7 +1,10 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
-import { worst, type Action, type ActionSignature, type Authority, type Claim } from '../../domain/action.ts';
+import { worst, type Action, type ActionSignature, type Claim } from '../../domain/action.ts';
 import type { JsonObject } from '../../domain/json.ts';
+import { appliedWith, authorityOn, contract, planOf, undoneWith, type Place } from './test-action.ts';
+
+const shop: Place = { cluster: 'c1', namespace: 'shop' };
 
 /** How an apply ends: with these outputs, or, without any, by a failure. */
 export type Directive = { outputs: JsonObject } | { fails: string };
@@ -17,22 +20,12 @@ export class ModelWorld {
 
   /** An action of that name and effect. Every plan of it asks for an authority of its own, so that no approval covers a second attempt. */
   action({ name, effect }: Pick<ActionSignature, 'name' | 'effect'>): Action {
-    const authorityOf = (plans: number): Authority => ({
-      action: name,
-      targets: [{ kind: 'Namespace', cluster: 'c1', name: 'shop', uid: 'uid-shop' }],
-      rule: 'do as told',
-      caps: { plan: plans },
-      undo: 'restore',
-    });
     return {
+      ...contract,
       name,
       title: name,
-      summary: 'For tests.',
       effect,
       input: z.record(z.string(), z.json()),
-      outputs: { type: 'object' },
-      permissions: [],
-      notCovered: [],
       timing: {
         planMs: 60_000,
         applyMs: 60_000,
@@ -49,18 +42,12 @@ export class ModelWorld {
         }
         this.#plans += 1;
         const snapshot = await context.evidence.put('{}', 'application/json');
-        return {
-          action: name,
-          authority: authorityOf(this.#plans),
-          facts: [{ cluster: 'c1', namespace: 'shop', supports: [], pods: 1, environment: 'production' }],
-          changes: [],
+        const authority = authorityOn(name, shop, { rule: 'do as told', caps: { plan: this.#plans } });
+        return planOf(authority, shop, snapshot, {
           changeCount: 0,
-          notCovered: [],
           undo: { kind: 'restore', text: 'as before' },
           description: { title: step, ifApproved: ['done'], ifDenied: ['not done'] },
-          snapshot,
-          full: snapshot,
-        };
+        });
       },
       apply: async (_context, { step }) => {
         const told = this.directives.get(step);
@@ -69,14 +56,7 @@ export class ModelWorld {
         if ('fails' in told)
           throw ApplicationFailure.create({ type: 'Broken', nonRetryable: true, message: told.fails });
         if (effect !== 'read') this.applied.add(step);
-        return {
-          changes: [],
-          already: 0,
-          measures: {},
-          outputs: told.outputs,
-          artefacts: [],
-          unavailable: [],
-        };
+        return appliedWith(told.outputs);
       },
       verify: async (_context, { step }) => {
         const stands = effect === 'read' || this.applied.has(step);
@@ -85,7 +65,7 @@ export class ModelWorld {
       },
       undo: async (_context, { step }) => {
         this.applied.delete(step);
-        return { changes: [], already: 0, conflicts: [], notRestored: [], claims: [] };
+        return undoneWith();
       },
     };
   }

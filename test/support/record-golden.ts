@@ -9,8 +9,9 @@ import { historyText } from '../../audit/history.ts';
 import type { Action } from '../../domain/action.ts';
 import type { Cancellation } from '../../domain/decision.ts';
 import { canonical } from '../../domain/json.ts';
-import type { ActionStep, Step, Template } from '../../language/run/playbook.ts';
+import type { ActionStep, Step } from '../../language/run/playbook.ts';
 import { Engine, type OpenIncident } from './engine.ts';
+import { act, at, oneResponder, onItem } from './steps.ts';
 import { Switchboard } from './switchboard.ts';
 
 const golden = fileURLToPath(new URL('../replay/golden/', import.meta.url));
@@ -20,18 +21,6 @@ const actions: Action[] = [
   world.action('test.read', false),
   { ...world.action('test.change'), effect: 'reversible', holds: false },
 ];
-const approve = { from: ['responders'], count: 1, withinMs: 60_000, otherwise: 'deny' as const };
-const at = (namespace: string): Template => ({ literal: { cluster: 'c1', namespace } });
-const onItem: Template = { map: { cluster: { literal: 'c1' }, namespace: { cel: 'item' } } };
-const act = (id: string, uses: string, where: Template, over: Partial<ActionStep> = {}): ActionStep => ({
-  kind: 'action',
-  id,
-  uses,
-  with: where,
-  needs: [],
-  undo: 'never',
-  ...over,
-});
 const read = (id: string, over: Partial<ActionStep> = {}): ActionStep => act(id, 'test.read', at(id), over);
 const change = (id: string, over: Partial<ActionStep> = {}): ActionStep =>
   act(id, 'test.change', at(id), { undo: 'on-failure', ...over });
@@ -112,7 +101,7 @@ const cases: { [name: string]: (engine: Engine) => Promise<OpenIncident> } = {
         items: { literal: ['one', 'two', 'three'] },
         maxItems: 3,
         maxParallel: 2,
-        steps: [act('look', 'test.read', onItem)],
+        steps: [act('look', 'test.read', onItem())],
         outputs: { at: { cel: 'index' } },
       },
     ]),
@@ -159,7 +148,7 @@ const cases: { [name: string]: (engine: Engine) => Promise<OpenIncident> } = {
     ]),
   async questions(engine) {
     const incident = await play(engine, [
-      { kind: 'approve', id: 'go', needs: [], question: { literal: 'Go on?' }, approve },
+      { kind: 'approve', id: 'go', needs: [], question: { literal: 'Go on?' }, approve: oneResponder },
       {
         kind: 'ask',
         id: 'facts',

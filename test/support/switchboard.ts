@@ -1,8 +1,14 @@
-import { z } from 'zod';
-import { worst, type Action, type Authority, type Claim } from '../../domain/action.ts';
+import { worst, type Action, type Claim } from '../../domain/action.ts';
 import { canonical } from '../../domain/json.ts';
-
-type Input = { cluster: string; namespace: string };
+import {
+  appliedWith,
+  contract,
+  place,
+  planOf,
+  switchAuthority,
+  undoneWith,
+  type Place,
+} from './test-action.ts';
 
 /** A world of one switch a namespace, for tests of what is around an action. `writes` counts what was really changed. */
 export class Switchboard {
@@ -18,22 +24,12 @@ export class Switchboard {
   pause?: (cancelled: AbortSignal) => Promise<void>;
 
   action(name = 'test.switch', holds = true): Action {
-    const authorityOf = ({ cluster, namespace }: Input): Authority => ({
-      action: name,
-      targets: [{ kind: 'Namespace', cluster, name: namespace, uid: `uid-${namespace}` }],
-      rule: 'turn the switch on',
-      caps: { switches: 1 },
-      undo: 'restore',
-    });
-    const action: Action<Input> = {
+    const action: Action<Place> = {
+      ...contract,
       name,
       title: 'Turn a switch on',
-      summary: 'For tests.',
       effect: holds ? 'contain' : 'read',
-      input: z.strictObject({ cluster: z.string(), namespace: z.string() }),
-      outputs: { type: 'object' },
-      permissions: [],
-      notCovered: [],
+      input: place,
       timing: {
         planMs: 5_000,
         applyMs: 10_000,
@@ -48,12 +44,8 @@ export class Switchboard {
           canonical({ on: this.on.has(input.namespace) }),
           'application/json',
         );
-        return {
-          action: name,
-          authority: authorityOf(input),
+        return planOf(switchAuthority(name, input), input, snapshot, {
           facts: [{ ...input, supports: this.supports, pods: 1, environment: this.environment }],
-          changes: [],
-          changeCount: 1,
           notCovered: [{ code: 'other-switches', text: 'Other switches stay as they are.' }],
           undo: { kind: 'restore', text: 'the switch is put back' },
           description: {
@@ -61,10 +53,8 @@ export class Switchboard {
             ifApproved: ['it is on'],
             ifDenied: ['it stays off'],
           },
-          snapshot,
           ...(this.on.has(input.namespace) ? { alreadyHeld: true } : {}),
-          full: snapshot,
-        };
+        });
       },
       apply: async (context, { input }) => {
         const failure = this.failures.shift();
@@ -77,14 +67,7 @@ export class Switchboard {
           this.writes += 1;
           await context.checkpoint('switched');
         }
-        return {
-          changes: [],
-          already: already ? 1 : 0,
-          measures: { ms: 1 },
-          outputs: { done: true },
-          artefacts: [],
-          unavailable: [],
-        };
+        return appliedWith({ done: true }, { already: already ? 1 : 0, measures: { ms: 1 } });
       },
       verify: async (_context, { input }) => {
         const on = this.on.has(input.namespace) && !this.gone.has(input.namespace);
@@ -100,13 +83,7 @@ export class Switchboard {
         await context.beforeWrite('switch-back');
         if (!on && this.on.delete(input.namespace)) this.writes += 1;
         await context.checkpoint('switched-back');
-        return {
-          changes: [],
-          already: 0,
-          conflicts: [],
-          notRestored: [],
-          claims: [{ claim: 'as before', verdict: 'verified', detail: '' }],
-        };
+        return undoneWith({ claim: 'as before', verdict: 'verified', detail: '' });
       },
     };
     return action;

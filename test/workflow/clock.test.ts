@@ -5,51 +5,36 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { exportIncident } from '../../audit/export.ts';
 import { createExporter } from '../../audit/exporter.ts';
 import { verifyBundle } from '../../audit/verify.ts';
-import { sha256 } from '../../domain/json.ts';
-import { incidentWorkflowId, statusQuery } from '../../workflows/contract.ts';
+import { statusQuery } from '../../workflows/contract.ts';
 import { quiet, swept } from '../support/bundles.ts';
-import { drive, EngineProcess, settingsFor } from '../support/crash.ts';
-import { Engine } from '../support/engine.ts';
-import { loopbackActions, LoopbackWorld } from '../support/loopback-world.ts';
+import { CrashBench, idOf } from '../support/crash-bench.ts';
+import { drive } from '../support/crash.ts';
+import { loopbackActions } from '../support/loopback-world.ts';
 import { contextOf } from '../support/action-context.ts';
-import { Watch } from '../support/watch.ts';
 
-const watch = new Watch();
-const world = new LoopbackWorld(() => Promise.resolve());
-const processes: EngineProcess[] = [];
-let engine: Engine;
-let url: string;
+let bench: CrashBench;
 let dir: string;
 
 beforeAll(async () => {
-  engine = await Engine.start();
-  url = await world.listen();
+  bench = await CrashBench.start();
   dir = await mkdtemp(join(tmpdir(), 'firebreak-clock-'));
-  await engine.state.evidence.put('{}', 'application/json');
 }, 60_000);
 afterAll(async () => {
-  await Promise.all(processes.map((process) => process.kill()));
-  await engine.stop();
-  await world.close();
+  await bench.stop();
   await rm(dir, { recursive: true, force: true });
 });
-
-const idOf = (name: string) => incidentWorkflowId(sha256(name));
 
 /**
  * The SDK answers a query of a workflow that it has not cached from all of the history, also from what no workflow task has begun yet. Here the
  * plan ends while no worker is there, and questions wait for the next one.
  */
 test('a query that comes before the news does not make the workflow live it under a wrong time', async () => {
-  const settings = await settingsFor(engine, { kind: 'loopback', url });
-  const actions = loopbackActions(url);
+  const { engine, watch } = bench;
+  const actions = loopbackActions(bench.url);
   const names = Array.from({ length: 6 }, (_, index) => `asked-${index}`);
   for (const name of names) watch.stopAt(idOf(name), 'test.switch.plan:returning#1');
-  const first = await EngineProcess.start(settings, watch);
-  processes.push(first);
-  const incidents = await Promise.all(
-    names.map((name) => engine.open({ actions, namespace: name, key: name })),
-  );
+  const first = await bench.work();
+  const incidents = await Promise.all(names.map((name) => bench.open(name)));
   await Promise.all(names.map((name) => watch.arrived(idOf(name))));
   await first.kill();
   watch.open();
@@ -66,7 +51,7 @@ test('a query that comes before the news does not make the workflow live it unde
     )[0];
     await engine.client.activity.complete({ workflowId, activityId: activityId ?? '' }, plan);
   }
-  processes.push(await EngineProcess.start(settings, watch));
+  await bench.work();
   // Whether such a question is answered or fails is of no matter: it may be asked again.
   await Promise.allSettled(questions);
   for (const incident of incidents) expect(await drive(watch, incident)).toBe('released');

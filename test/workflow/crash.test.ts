@@ -5,43 +5,27 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createExporter } from '../../audit/exporter.ts';
 import { exportIncident } from '../../audit/export.ts';
 import { verifyBundle } from '../../audit/verify.ts';
-import { sha256 } from '../../domain/json.ts';
-import { incidentWorkflowId, workflowIdOf } from '../../workflows/contract.ts';
 import { quiet, swept } from '../support/bundles.ts';
-import { drive, EngineProcess, settingsFor, standsAt } from '../support/crash.ts';
-import { Engine } from '../support/engine.ts';
+import { CrashBench, idOf } from '../support/crash-bench.ts';
+import { drive, killAllStanding } from '../support/crash.ts';
 import { checkLedger } from '../support/ledger-check.ts';
-import { loopbackActions, LoopbackWorld } from '../support/loopback-world.ts';
-import { Watch } from '../support/watch.ts';
 
-const watch = new Watch();
-const world = new LoopbackWorld((incident, activity) =>
-  watch.reached({ workflowId: workflowIdOf(incident) ?? '', activity, boundary: 'unanswered' }),
-);
-let engine: Engine;
-let url: string;
+let bench: CrashBench;
 let dir: string;
-const processes: EngineProcess[] = [];
 
 beforeAll(async () => {
-  engine = await Engine.start();
-  url = await world.listen();
+  bench = await CrashBench.start();
   dir = await mkdtemp(join(tmpdir(), 'firebreak-crash-'));
-  await engine.state.evidence.put('{}', 'application/json');
 }, 60_000);
 afterAll(async () => {
-  await Promise.all(processes.map((process) => process.kill()));
-  await engine.stop();
-  await world.close();
+  await bench.stop();
   await rm(dir, { recursive: true, force: true });
 });
 
-const idOf = (namespace: string) => incidentWorkflowId(sha256(namespace));
-const open = (namespace: string) => engine.open({ actions: loopbackActions(url), namespace, key: namespace });
-
 /** Every place of an incident that nothing disturbs. */
 async function placesOf(namespace: string): Promise<readonly string[]> {
-  const incident = await open(namespace);
+  const { engine, watch, world } = bench;
+  const incident = await bench.open(namespace);
   expect(await drive(watch, incident)).toBe('released');
   expect(world.writes).toEqual([`${namespace} on`, `${namespace} off`]);
   await checkLedger(engine, incident);
@@ -49,9 +33,8 @@ async function placesOf(namespace: string): Promise<readonly string[]> {
 }
 
 test('a worker that is killed, wherever it is, changes nothing twice and leaves a whole, provable record', async () => {
-  const settings = await settingsFor(engine, { kind: 'loopback', url });
-  const first = await EngineProcess.start(settings, watch);
-  processes.push(first);
+  const { engine, watch, world } = bench;
+  const worker = await bench.work();
   const places = await placesOf('undisturbed');
   expect(places).toEqual(
     expect.arrayContaining([
@@ -79,16 +62,13 @@ test('a worker that is killed, wherever it is, changes nothing twice and leaves 
   // One incident for each place; when every one of them stands at its own, their worker is killed.
   const killed = places.map((place, index) => ({ place, namespace: `at-${index}` }));
   for (const { place, namespace } of killed) watch.stopAt(idOf(namespace), place);
-  const incidents = await Promise.all(killed.map(({ namespace }) => open(namespace)));
-  const drives = incidents.map((incident) => drive(watch, incident));
-  const endings = Promise.allSettled(drives);
-  await Promise.all(
-    killed.map(({ namespace, place }, index) => standsAt(watch, idOf(namespace), place, drives[index])),
-  );
-  await first.kill();
-  watch.open();
-  processes.push(await EngineProcess.start(settings, watch));
-  const ended = await endings;
+  const incidents = await Promise.all(killed.map(({ namespace }) => bench.open(namespace)));
+  const stopped = incidents.map((incident, index) => ({
+    workflowId: incident.workflowId,
+    place: places[index] ?? '',
+    driving: drive(watch, incident),
+  }));
+  const { ended } = await killAllStanding(watch, worker, stopped, () => bench.work());
 
   const seen = killed.map(({ place, namespace }, index) => ({
     place,

@@ -73,7 +73,7 @@ describe('questions', () => {
   test('a denied approve step ends the playbook as denied, and nothing after it begins', async () => {
     const namespace = fresh();
     const incident = await open(namespace, [
-      { kind: 'approve', id: 'go', question: { literal: 'Shall we?' }, approve, needs: [] },
+      { kind: 'approve', id: 'go', question: { literal: 'Shall we?' }, approve: oneResponder, needs: [] },
       act('contain', 'test.contain', namespace, { needs: ['go'] }),
     ]);
     await incident.decide('ada', { gate: 'go', verdict: 'deny', reason: 'no' });
@@ -172,7 +172,7 @@ describe('a long incident', () => {
       playbook: {
         steps: [
           act('contain', 'test.contain', held),
-          { kind: 'approve', id: 'go', question: { literal: 'Go on?' }, approve, needs: [] },
+          { kind: 'approve', id: 'go', question: { literal: 'Go on?' }, approve: oneResponder, needs: [] },
           {
             kind: 'foreach',
             id: 'each',

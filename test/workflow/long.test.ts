@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Playbook } from '../../language/run/playbook.ts';
 import { Engine, type OpenIncident } from '../support/engine.ts';
+import { act, onItem } from '../support/steps.ts';
 import { Switchboard } from '../support/switchboard.ts';
 
 const world = new Switchboard();
@@ -24,16 +25,7 @@ function counting(items: number): Pick<Playbook, 'steps' | 'outputs'> {
         items: { literal: Array.from({ length: items }, (_, index) => `ns-${index}`) },
         maxItems: items,
         maxParallel: 20,
-        steps: [
-          {
-            kind: 'action',
-            id: 'look',
-            uses: 'test.read',
-            with: { map: { cluster: { literal: 'c1' }, namespace: { cel: 'item' } } },
-            needs: [],
-            undo: 'never',
-          },
-        ],
+        steps: [act('look', 'test.read', onItem())],
         outputs: { at: { cel: 'index' } },
       },
     ],

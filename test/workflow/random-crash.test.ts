@@ -1,37 +1,23 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { IncidentView } from '../../domain/incident.ts';
-import { sha256 } from '../../domain/json.ts';
 import type { ActionStep, Playbook, Step } from '../../language/run/playbook.ts';
-import { incidentWorkflowId, workflowIdOf } from '../../workflows/contract.ts';
-import { EngineProcess, respondersOf, settingsFor, standsAt } from '../support/crash.ts';
-import { Engine, type OpenIncident } from '../support/engine.ts';
+import { CrashBench, idOf } from '../support/crash-bench.ts';
+import { killAllStanding, respondersOf } from '../support/crash.ts';
+import type { OpenIncident } from '../support/engine.ts';
 import { checkLedger } from '../support/ledger-check.ts';
-import { loopbackActions, LoopbackWorld } from '../support/loopback-world.ts';
+import { act, at, onItem } from '../support/steps.ts';
 import { progress, reportSoak, seeded, soakOf } from '../support/soak.ts';
-import { Watch } from '../support/watch.ts';
 
 const { seeds } = soakOf(10);
 /** Incidents that one worker carries when it is killed: each stands at a place of its own. */
 const atOnce = 10;
 
-const watch = new Watch();
-const world = new LoopbackWorld((incident, activity) =>
-  watch.reached({ workflowId: workflowIdOf(incident) ?? '', activity, boundary: 'unanswered' }),
-);
-let engine: Engine;
-let url: string;
-const processes: EngineProcess[] = [];
+let bench: CrashBench;
 
 beforeAll(async () => {
-  engine = await Engine.start();
-  url = await world.listen();
-  await engine.state.evidence.put('{}', 'application/json');
+  bench = await CrashBench.start();
 }, 60_000);
-afterAll(async () => {
-  await Promise.all(processes.map((process) => process.kill()));
-  await engine.stop();
-  await world.close();
-});
+afterAll(() => bench.stop());
 
 const items = ['x', 'y', 'z'];
 
@@ -39,22 +25,8 @@ const common = (id: string, needs: string[] = []) => ({ id, needs });
 
 /** Contains and changes side by side, changes each item of a list, and then fails in a child: all but the containment is undone. */
 function playbookOf(name: string): Pick<Playbook, 'steps'> & Partial<Playbook> {
-  const on = (id: string, uses: string, suffix: string, needs: string[] = []): ActionStep => ({
-    ...common(id, needs),
-    kind: 'action',
-    uses,
-    with: { map: { cluster: { literal: 'c1' }, namespace: { literal: `${name}${suffix}` } } },
-    undo: uses === 'test.dial' ? 'on-failure' : 'never',
-  });
-  const ofItem: ActionStep = {
-    ...on('turn', 'test.dial', ''),
-    with: {
-      map: {
-        cluster: { literal: 'c1' },
-        namespace: { concat: [{ literal: `${name}-` }, { cel: 'item' }] },
-      },
-    },
-  };
+  const on = (id: string, uses: string, suffix: string, needs: string[] = []): ActionStep =>
+    act(id, uses, at(`${name}${suffix}`), { needs, undo: uses === 'test.dial' ? 'on-failure' : 'never' });
   const failing: Step = { ...common('stop', ['change']), kind: 'fail', message: { literal: 'on purpose' } };
   return {
     steps: [
@@ -76,7 +48,7 @@ function playbookOf(name: string): Pick<Playbook, 'steps'> & Partial<Playbook> {
         items: { literal: items },
         maxItems: 5,
         maxParallel: 2,
-        steps: [ofItem],
+        steps: [act('turn', 'test.dial', onItem(`${name}-`), { undo: 'on-failure' })],
         outputs: {},
       },
       { ...common('part', ['each']), kind: 'playbook', playbook: 'T-2', with: { map: {} } },
@@ -96,9 +68,7 @@ function playbookOf(name: string): Pick<Playbook, 'steps'> & Partial<Playbook> {
   };
 }
 
-const idOf = (name: string) => incidentWorkflowId(sha256(name));
-const open = (name: string) =>
-  engine.open({ actions: loopbackActions(url), namespace: name, key: name, playbook: playbookOf(name) });
+const open = (name: string) => bench.open(name, playbookOf(name));
 const changed = (name: string) =>
   ['-beside', ...items.map((item) => `-${item}`), '-child'].map((end) => `${name}${end}`);
 
@@ -107,7 +77,7 @@ const isOver = ({ gates, steps }: IncidentView) =>
 
 /** Ada approves whatever is asked; when all is done and undone, the containment is released. */
 async function conduct(opened: OpenIncident): Promise<IncidentView> {
-  const people = respondersOf(watch, opened);
+  const people = respondersOf(bench.watch, opened);
   const asked = new Set<string>();
   for (;;) {
     const view = await people.until(
@@ -129,7 +99,7 @@ async function conduct(opened: OpenIncident): Promise<IncidentView> {
 
 /** What must be the same wherever the worker was killed: names that differ are taken out. */
 function ending(name: string, view: IncidentView) {
-  const writes = world.writes.filter((write) => write.split(' ')[0]?.split('-')[0] === name);
+  const writes = bench.world.writes.filter((write) => write.split(' ')[0]?.split('-')[0] === name);
   const steps = view.steps.map((step) => ({
     id: step.id,
     action: step.action,
@@ -144,14 +114,14 @@ function ending(name: string, view: IncidentView) {
     steps: steps.toSorted((one, other) => (one.id < other.id ? -1 : 1)),
     // Two items are changed at a time: which of them is first is nobody's business.
     writes: writes.map((write) => write.slice(name.length)).toSorted(),
-    left: [...world.on].filter((namespace) => namespace.split('-')[0] === name),
+    left: [...bench.world.on].filter((namespace) => namespace.split('-')[0] === name),
   };
 }
 
 /** Undone in the opposite order of how it was applied. */
 function expectUndoneNewestFirst(name: string): void {
   const of = (verb: string) =>
-    world.writes
+    bench.world.writes
       .filter((write) => write.endsWith(` ${verb}`) && write.startsWith(`${name}-`))
       .map((write) => write.slice(0, -verb.length - 1));
   expect(of('on').toSorted()).toEqual(changed(name).toSorted());
@@ -163,9 +133,8 @@ function expectUndoneNewestFirst(name: string): void {
 test(
   'wherever a worker is killed, a whole playbook comes to the same end: nothing twice, nothing lost, all of it recorded',
   async () => {
-    const settings = await settingsFor(engine, { kind: 'loopback', url });
-    let worker = await EngineProcess.start(settings, watch);
-    processes.push(worker);
+    const { engine, watch } = bench;
+    let worker = await bench.work();
 
     const undisturbed = await open('undisturbed');
     const wanted = ending('undisturbed', await conduct(undisturbed));
@@ -197,23 +166,23 @@ test(
         return { seed, nth, name: `seed${seed}` };
       });
       for (const { name, nth } of killed) {
-        // How often people are told can differ by a little: the seal's end is always reached.
-        watch.stopWhere(idOf(name), (place, count) => count === nth || place === 'ledger.seal:returning#1');
+        watch.stopWhere(idOf(name), (place, count) => {
+          // How often people are told can differ by a little: the seal's end is always reached.
+          const isPlace = count === nth || place === 'ledger.seal:returning#1';
+          if (isPlace) killedAt.add(place);
+          return isPlace;
+        });
       }
       const incidents = await Promise.all(killed.map(({ name }) => open(name)));
-      const endings = incidents.map((incident) => conduct(incident));
-      const all = Promise.allSettled(endings);
-      await Promise.all(
-        killed.map(({ name, nth }, index) => standsAt(watch, idOf(name), `place ${nth}`, endings[index])),
-      );
-      for (const { name } of killed) killedAt.add(watch.seen(idOf(name)).at(-1) ?? '');
-      await worker.kill();
-      watch.open();
-      worker = await EngineProcess.start(settings, watch);
-      processes.push(worker);
-      const ended = await all;
+      const stopped = incidents.map((incident, index) => ({
+        workflowId: incident.workflowId,
+        place: `place ${killed[index]?.nth}`,
+        driving: conduct(incident),
+      }));
+      const gone = await killAllStanding(watch, worker, stopped, () => bench.work());
+      worker = gone.worker;
       for (const [index, { name, nth, seed }] of killed.entries()) {
-        const result = ended[index];
+        const result = gone.ended[index];
         const incident = incidents[index];
         if (result?.status !== 'fulfilled' || incident === undefined)
           throw new Error(`seed ${seed}, killed at its place ${nth} of ${places}`, {
