@@ -50,3 +50,8 @@ const note = (left: number): string => `… (+${left} characters)`;
 function hex(character: string): string {
   return (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
 }
+
+/** Cuts text of others to a length that fits a message; marks the cut. Escapes nothing. */
+export function truncate(text: string, length = 500): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1).toWellFormed()}…`;
+}

@@ -1,24 +1,107 @@
 import { z } from 'zod';
+import { accountRegistry, createAccount, type AccountRegistry } from '../activities/aws/accounts.ts';
+import { awsActions } from '../activities/aws/index.ts';
+import { forgeRegistry, type ForgeConfig } from '../activities/ci/forges.ts';
+import { ciActions } from '../activities/ci/index.ts';
 import { clusterRegistry, createCluster, type ClusterRegistry } from '../activities/kubernetes/client.ts';
 import { kubernetesActions } from '../activities/kubernetes/index.ts';
-import type { Action, ActionSignature } from '../domain/action.ts';
+import { registryActions } from '../activities/registries/index.ts';
+import { registryRegistry, type RegistryConfig } from '../activities/registries/registries.ts';
+import { secretStores } from '../activities/secrets/index.ts';
+import { placeOf, type Action, type ActionSignature } from '../domain/action.ts';
 import { jsonCopy } from '../domain/json.ts';
-import type { Configuration } from './config/load.ts';
+import { Secret } from '../domain/secret.ts';
+import { readSecret, type Configuration } from './config/load.ts';
+import type { SecretReference } from './config/schema.ts';
+
+/** What of a configuration actions are made over. */
+export type World = Pick<
+  Configuration,
+  'clusters' | 'accounts' | 'forges' | 'registries' | 'secretStores' | 'responderGroup'
+>;
 
 export interface Catalogue {
   actions: Action[];
   signatures: ActionSignature[];
   clusters: ClusterRegistry;
+  accounts: AccountRegistry;
 }
 
-/** Every action there is, over the configured clusters. Without a configuration they can be described, and not run. */
-export function catalogue(configuration?: Pick<Configuration, 'clusters' | 'responderGroup'>): Catalogue {
-  const clusters = clusterRegistry((configuration?.clusters ?? []).map((cluster) => createCluster(cluster)));
-  const actions = kubernetesActions({
-    clusters,
-    responderGroup: configuration?.responderGroup ?? 'firebreak:responders',
-  });
-  return { actions, signatures: actions.map(signatureOf), clusters };
+const nothing: World = {
+  clusters: [],
+  accounts: [],
+  forges: [],
+  registries: [],
+  secretStores: [],
+  responderGroup: 'firebreak:responders',
+};
+
+/** Every action there is, over the configured systems. Without a configuration they can be described, and not run. */
+export function catalogue(configured: Partial<World> = {}): Catalogue {
+  const world: World = { ...nothing, ...configured };
+  const clusters = clusterRegistry(world.clusters.map((cluster) => createCluster(cluster)));
+  const accounts = accountRegistry(world.accounts.map((account) => createAccount(account)));
+  const forges = forgeRegistry(world.forges.map(forgeOf));
+  const registries = registryRegistry(world.registries.map(registryOf));
+  const secrets = secretStores([]);
+  const actions = [
+    ...kubernetesActions({ clusters, responderGroup: world.responderGroup }),
+    ...awsActions({ accounts, clusters, secrets }),
+    ...ciActions({ forges, secrets }),
+    ...registryActions({ registries, secrets }),
+  ];
+  return { actions, signatures: actions.map(signatureOf), clusters, accounts };
+}
+
+/** What guardrails judge a target's place by; undefined for a place that is not configured. */
+export function environmentOf(
+  { clusters, accounts, forges, registries }: World,
+  place: string,
+): string | undefined {
+  const places = [
+    ...clusters.map(({ name, environment }) => ({ place: name, environment })),
+    ...accounts.map(({ name, environment }) => ({ place: placeOf('aws', name), environment })),
+    ...forges.map(({ name, environment }) => ({ place: placeOf('forge', name), environment })),
+    ...registries.map(({ name, environment }) => ({ place: placeOf('registry', name), environment })),
+  ];
+  return places.find((one) => one.place === place)?.environment;
+}
+
+function forgeOf(forge: World['forges'][number]): ForgeConfig {
+  const field = `forges.${forge.name}`;
+  if (forge.kind === 'gitlab')
+    return { ...forge, url: bare(forge.url), token: reader(`${field}.token`, forge.token) };
+  const { auth, oauth, ...rest } = forge;
+  return {
+    ...rest,
+    apiUrl: bare(forge.apiUrl),
+    auth:
+      'token' in auth
+        ? { token: reader(`${field}.auth.token`, auth.token) }
+        : { ...auth, privateKey: reader(`${field}.auth.privateKey`, auth.privateKey) },
+    ...(oauth === undefined
+      ? {}
+      : {
+          oauth: {
+            clientId: oauth.clientId,
+            clientSecret: reader(`${field}.oauth.clientSecret`, oauth.clientSecret),
+          },
+        }),
+  };
+}
+
+function registryOf(registry: World['registries'][number]): RegistryConfig {
+  const url = bare(registry.url);
+  if (registry.kind === 'basic-auth') return { ...registry, url };
+  return { ...registry, url, password: reader(`registries.${registry.name}.password`, registry.password) };
+}
+
+function reader(field: string, reference: SecretReference): () => Promise<Secret> {
+  return async () => new Secret(await readSecret(field, reference));
+}
+
+function bare(url: string): string {
+  return url.replace(/\/+$/, '');
 }
 
 function signatureOf(action: Action): ActionSignature {

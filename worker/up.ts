@@ -13,7 +13,7 @@ import { boltLogger } from '../gateway/slack/bolt-logger.ts';
 import { createSlackGateway } from '../gateway/slack/index.ts';
 import { openState, type State } from '../stores/index.ts';
 import { bundleWorkflows } from './bundle.ts';
-import { catalogue } from './catalogue.ts';
+import { catalogue, environmentOf } from './catalogue.ts';
 import { readSecret, type Configuration } from './config/load.ts';
 import { loadPlaybooks, PlaybooksInvalid } from './playbooks.ts';
 import { policyOf } from './policy.ts';
@@ -126,8 +126,7 @@ export async function up(configuration: Configuration, options: UpOptions): Prom
           directory: { groupsOf: (id) => directory.person(id)?.groups },
           escalation: configuration.approvals.escalation,
           guardrails: configuration.guardrails,
-          environmentOf: (name) =>
-            configuration.clusters.find((cluster) => cluster.name === name)?.environment,
+          environmentOf: (place) => environmentOf(configuration, place),
         },
         ...(options.atBoundary === undefined ? {} : { atBoundary: options.atBoundary }),
       }),

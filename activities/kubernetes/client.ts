@@ -2,7 +2,8 @@
 import type { Readable } from 'node:stream';
 import { FirebreakError } from '../../domain/errors.ts';
 import type { ClusterConfig } from './credentials.ts';
-import { KubernetesError, truncate } from './errors.ts';
+import { truncate } from '../../domain/safe-text.ts';
+import { KubernetesError } from './errors.ts';
 import { pathOf, resourceName, type KubernetesObject, type Location, type Resource } from './resources.ts';
 import { createTransport, type CallOptions } from './transport.ts';
 

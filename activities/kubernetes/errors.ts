@@ -1,11 +1,9 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { FirebreakError } from '../../domain/errors.ts';
+import { truncate } from '../../domain/safe-text.ts';
 
 /** What a caller can do about an error of the API. */
 export type ErrorClass =
   'retryable' | 'drift' | 'gone' | 'forbidden' | 'unauthenticated' | 'unsupported' | 'refused';
-
-const MAX_MESSAGE = 500;
 
 /** The API's `Status`, or the reason why there was none. Holds no credential: only what the server said, cut short. */
 export class KubernetesError extends Error {
@@ -81,15 +79,8 @@ const codes: { [K in ErrorClass]: { code: string; retry: boolean; fix: string } 
   refused: { code: 'FB3207', retry: false, fix: 'see what the API server says' },
 };
 
-/**
- * What leaves an activity: a typed failure, retryable or not, with a numbered message. Failures that are typed already, and errors that are
- * not the API's, pass unchanged.
- */
-export function toFailure(error: unknown): unknown {
-  if (error instanceof FirebreakError) {
-    return ApplicationFailure.create({ message: error.message, type: error.code, nonRetryable: true });
-  }
-  if (!(error instanceof KubernetesError)) return error;
+/** What leaves an activity: a typed failure, retryable or not, with a numbered message. */
+export function failureOfKubernetes(error: KubernetesError): ApplicationFailure {
   const { code, retry, fix } = codes[classify(error)];
   return ApplicationFailure.create({
     message: `${code}: ${error.message}; ${fix}`,
@@ -97,18 +88,4 @@ export function toFailure(error: unknown): unknown {
     nonRetryable: !retry,
     details: [{ status: error.status, reason: error.reason, causes: error.causes }],
   });
-}
-
-/** Runs a verb; every error of the API leaves it as a typed failure, retryable or not. */
-export async function typed<T>(verb: () => Promise<T>): Promise<T> {
-  try {
-    return await verb();
-  } catch (error) {
-    throw toFailure(error);
-  }
-}
-
-/** Cuts text of others to a length that fits a message. */
-export function truncate(text: string, length = MAX_MESSAGE): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1).toWellFormed()}…`;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Action } from '../../domain/action.ts';
 import type { ClusterRegistry } from './client.ts';
-import { typed } from './errors.ts';
+import { typed } from '../failure.ts';
 import { apply } from './quarantine/apply.ts';
 import { alwaysNotCovered } from './quarantine/limits.ts';
 import { quarantinePermissions } from './quarantine/permissions.ts';

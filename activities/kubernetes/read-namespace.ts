@@ -9,7 +9,8 @@ import type {
   Verification,
 } from '../../domain/action.ts';
 import type { Cluster, ClusterRegistry } from './client.ts';
-import { isKubernetesError, typed } from './errors.ts';
+import { isKubernetesError } from './errors.ts';
+import { typed } from '../failure.ts';
 import { keep } from './evidence/keep.ts';
 import { nothingToUndo } from './nothing-to-undo.ts';
 import { input, notCovered, outputs, permissions, type ReadNamespaceInput } from './reading/contract.ts';

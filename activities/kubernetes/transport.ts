@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FirebreakError } from '../../domain/errors.ts';
 import { loadCredentials, type ClusterConfig } from './credentials.ts';
-import { classify, KubernetesError, truncate } from './errors.ts';
+import { truncate } from '../../domain/safe-text.ts';
+import { classify, KubernetesError } from './errors.ts';
 
 export interface CallOptions {
   signal?: AbortSignal;

@@ -38,9 +38,10 @@ export function contextOf(
   };
 }
 
+const refuse = () => Promise.reject(new Error('this action writes nothing'));
+
 /** For an action that only reads: a write is an error. */
 export function readingContext(evidence: EvidenceStore, now?: () => Date): ActionContext {
-  const refuse = () => Promise.reject(new Error('this action writes nothing'));
   return {
     ...contextOf(evidence, now === undefined ? {} : { now }),
     checkpoint: async () => undefined,

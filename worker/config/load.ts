@@ -111,6 +111,22 @@ function resolved(file: string, read: ConfigurationFile): Configuration {
     routes: here(rest.routes),
     playbooks: here(rest.playbooks),
     clusters: rest.clusters.map((cluster) => ({ ...cluster, kubeconfig: here(cluster.kubeconfig) })),
+    forges: rest.forges.map((forge) => {
+      if (forge.kind === 'gitlab') return { ...forge, token: secret(forge.token) };
+      const { auth, oauth } = forge;
+      return {
+        ...forge,
+        auth:
+          'token' in auth ? { token: secret(auth.token) } : { ...auth, privateKey: secret(auth.privateKey) },
+        ...(oauth === undefined ? {} : { oauth: { ...oauth, clientSecret: secret(oauth.clientSecret) } }),
+      };
+    }),
+    registries: rest.registries.map((registry) =>
+      registry.kind === 'harbor' ? { ...registry, password: secret(registry.password) } : registry,
+    ),
+    secretStores: rest.secretStores.map((store) =>
+      store.kind === 'file' ? { ...store, directory: here(store.directory) } : store,
+    ),
     ...(rest.slack === undefined
       ? {}
       : {

@@ -25,10 +25,78 @@ const approval = z.strictObject({
   otherwise: z.enum(['escalate', 'deny']).default('escalate'),
 });
 
+/** A system that actions reach, and what guardrails judge it by. */
+const system = { name: identifier, environment: identifier };
+
+const account = z.strictObject({
+  ...system,
+  id: z.string().regex(/^[0-9]{12}$/, 'must be the 12 digits of an AWS account, in quotes'),
+  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-[0-9]$/, 'must be a region such as eu-central-1'),
+  /** Of the shared AWS configuration of the machine; absent: the SDK's own order (environment, profile, workload identity). */
+  profile: z.string().min(1).exactOptional(),
+  /** Assumed for each incident, with the incident's id as session name. */
+  role: z
+    .strictObject({
+      arn: z.string().regex(/^arn:aws[a-z-]*:iam::[0-9]{12}:role\/.+$/, 'must be the ARN of a role'),
+      externalId: z.string().min(2).max(1224).exactOptional(),
+    })
+    .exactOptional(),
+  /** Principals that must keep working whatever happens: ARNs that no plan may touch, and the generated policy denies. */
+  breakGlass: z.array(z.string().startsWith('arn:')).default([]),
+  /** Another endpoint than AWS's own: for tests. */
+  endpoint: z.url().exactOptional(),
+});
+
+const github = z.strictObject({
+  ...system,
+  kind: z.literal('github'),
+  apiUrl: z.url().default('https://api.github.com'),
+  /** The engine's own identity: a token, or an installed App. */
+  auth: z.union([
+    z.strictObject({ token: secret }),
+    z.strictObject({ app: z.int().min(1), installation: z.int().min(1), privateKey: secret }),
+  ]),
+  /** Of an OAuth App whose tokens can be revoked. */
+  oauth: z.strictObject({ clientId: z.string().min(1), clientSecret: secret }).exactOptional(),
+});
+
+const gitlab = z.strictObject({
+  ...system,
+  kind: z.literal('gitlab'),
+  /** Of the instance, without /api/v4. */
+  url: z.url().default('https://gitlab.com'),
+  token: secret,
+});
+
+const harbor = z.strictObject({
+  ...system,
+  kind: z.literal('harbor'),
+  url: z.url(),
+  username: z.string().min(1),
+  password: secret,
+});
+
+/** A registry whose users are an htpasswd file kept in a secret store, as CNCF Distribution has them. */
+const basicAuthRegistry = z.strictObject({
+  ...system,
+  kind: z.literal('basic-auth'),
+  url: z.url(),
+  /** Name of the secret that holds the htpasswd file: `<store>/<path>`. */
+  htpasswd: z.string().min(1),
+});
+
+const secretStore = z.discriminatedUnion('kind', [
+  /** Paths are `<namespace>/<secret>/<key>`. */
+  z.strictObject({ name: identifier, kind: z.literal('kubernetes'), cluster: identifier }),
+  /** Paths are the secret's name. */
+  z.strictObject({ name: identifier, kind: z.literal('aws-secrets-manager'), account: identifier }),
+  /** For tests and for one machine: a file a secret, mode 600. */
+  z.strictObject({ name: identifier, kind: z.literal('file'), directory: z.string().min(1) }),
+]);
+
 const megabyte = 1024 * 1024;
 
-/** `firebreak.yaml`. Relative paths are relative to the file. */
-export const configurationSchema = z.strictObject({
+const fields = z.strictObject({
   /** Where ledger, evidence, access log, tokens and keys are kept. */
   state: z.string().min(1).default('state'),
   temporal: z
@@ -60,6 +128,11 @@ export const configurationSchema = z.strictObject({
       }),
     )
     .min(1, 'name at least one cluster'),
+  accounts: z.array(account).default([]),
+  forges: z.array(z.discriminatedUnion('kind', [github, gitlab])).default([]),
+  registries: z.array(z.discriminatedUnion('kind', [harbor, basicAuthRegistry])).default([]),
+  /** Where actions keep values that they make: names in playbooks begin with a store's. */
+  secretStores: z.array(secretStore).default([]),
   /** The Kubernetes group that a freeze exempts, so that people can always take over. */
   responderGroup: z.string().min(1).default('firebreak:responders'),
   slack: z
@@ -114,4 +187,29 @@ export const configurationSchema = z.strictObject({
     .prefault({}),
   limits: z.strictObject({ refusalsPerMinute: z.int().min(1).default(600) }).prefault({}),
 });
-export type ConfigurationFile = z.output<typeof configurationSchema>;
+/** `firebreak.yaml`. Relative paths are relative to the file. */
+export const configurationSchema = fields.superRefine(references);
+export type ConfigurationFile = z.output<typeof fields>;
+
+/** Names that are used twice, and names of what is not there. */
+function references(file: z.output<typeof fields>, context: z.RefinementCtx): void {
+  const fault = (path: (string | number)[], message: string) =>
+    context.addIssue({ code: 'custom', path, message });
+  const lists = ['clusters', 'accounts', 'forges', 'registries', 'secretStores'] as const;
+  for (const list of lists) {
+    const names = file[list].map(({ name }) => name);
+    for (const [index, name] of names.entries())
+      if (names.indexOf(name) !== index) fault([list, index, 'name'], `is used twice: ${name}`);
+  }
+  const isOneOf = (named: readonly { name: string }[], wanted: string) =>
+    named.some(({ name }) => name === wanted);
+  for (const [index, store] of file.secretStores.entries()) {
+    if (store.kind === 'kubernetes' && !isOneOf(file.clusters, store.cluster))
+      fault(['secretStores', index, 'cluster'], `is not the name of one of the clusters: ${store.cluster}`);
+    if (store.kind === 'aws-secrets-manager' && !isOneOf(file.accounts, store.account))
+      fault(['secretStores', index, 'account'], `is not the name of one of the accounts: ${store.account}`);
+  }
+  for (const [index, registry] of file.registries.entries())
+    if (registry.kind === 'basic-auth' && !isOneOf(file.secretStores, registry.htpasswd.split('/')[0] ?? ''))
+      fault(['registries', index, 'htpasswd'], 'does not begin with the name of one of the secretStores');
+}

@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream';
 import type { ActionContext } from '../../../domain/action.ts';
 import { FirebreakError } from '../../../domain/errors.ts';
 import type { EvidenceRecord, EvidenceRef } from '../../../domain/evidence.ts';
-import { KubernetesError, truncate } from '../errors.ts';
+import { truncate } from '../../../domain/safe-text.ts';
+import { KubernetesError } from '../errors.ts';
 
 /** Something that could not be had. */
 export interface Missing {

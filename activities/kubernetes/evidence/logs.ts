@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { Cluster } from '../client.ts';
-import { isKubernetesError, truncate } from '../errors.ts';
+import { truncate } from '../../../domain/safe-text.ts';
+import { isKubernetesError } from '../errors.ts';
 import { pathOf, resources } from '../resources.ts';
 import type { Collection } from './collection.ts';
 

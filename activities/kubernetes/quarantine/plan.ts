@@ -2,7 +2,7 @@ import type { ActionContext, Authority, Change, Plan } from '../../../domain/act
 import type { Cluster } from '../client.ts';
 import { allowances, type NetworkPolicy } from '../network-policy.ts';
 import { resources, type KubernetesObject } from '../resources.ts';
-import { truncate } from '../errors.ts';
+import { truncate } from '../../../domain/safe-text.ts';
 import { denyAll, isDeny } from './deny.ts';
 import { freeze } from './freeze.ts';
 import { findLimits, type Pod } from './limits.ts';

@@ -1,4 +1,4 @@
-import { truncate } from '../errors.ts';
+import { truncate } from '../../../domain/safe-text.ts';
 import type { KubernetesObject } from '../resources.ts';
 import { most, type Reading } from './contract.ts';
 

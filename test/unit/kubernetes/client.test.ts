@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { clusterRegistry, createCluster, type Cluster } from '../../../activities/kubernetes/client.ts';
-import { classify, KubernetesError, toFailure } from '../../../activities/kubernetes/errors.ts';
+import { toFailure } from '../../../activities/failure.ts';
+import { classify, KubernetesError } from '../../../activities/kubernetes/errors.ts';
 import { pathOf, resources } from '../../../activities/kubernetes/resources.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void;

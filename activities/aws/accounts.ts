@@ -1,0 +1,162 @@
+import { CloudTrailClient } from '@aws-sdk/client-cloudtrail';
+import { IAMClient } from '@aws-sdk/client-iam';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { placeOf } from '../../domain/action.ts';
+import { FirebreakError } from '../../domain/errors.ts';
+import { truncate } from '../../domain/safe-text.ts';
+
+/** An AWS account as configured. */
+export interface AccountConfig {
+  name: string;
+  /** 12 digits. */
+  id: string;
+  environment: string;
+  region: string;
+  /** Of the shared AWS configuration. */
+  profile?: string;
+  /** Assumed for each incident. */
+  role?: { arn: string; externalId?: string };
+  /** ARNs that must never be touched. */
+  breakGlass: readonly string[];
+  /** Another endpoint than AWS's own, for tests. */
+  endpoint?: string;
+}
+
+/** A credential of AWS that was found, or is to be tried. */
+export interface AwsCredential {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
+}
+type Credentials = AwsCredential | ReturnType<typeof fromNodeProviderChain>;
+
+/** Clients of one account that act for one incident: CloudTrail shows its id as the session's name. */
+export interface AwsClients {
+  iam: IAMClient;
+  /** For calls that must not be sent twice: the SDK repeats nothing. */
+  iamOnce: IAMClient;
+  sts: STSClient;
+  lambda: LambdaClient;
+  secretsManager: SecretsManagerClient;
+  cloudTrail: CloudTrailClient;
+}
+
+export interface Account {
+  readonly name: string;
+  readonly id: string;
+  readonly environment: string;
+  readonly region: string;
+  /** `aws`, `aws-cn` or `aws-us-gov`. */
+  readonly partition: string;
+  readonly breakGlass: readonly string[];
+  /** How targets and holds name it. */
+  readonly place: string;
+  clients(incident: string): AwsClients;
+  /** With a credential that was given, not the engine's: to prove what it may still do. */
+  clientsWith(credentials: {
+    accessKeyId: string;
+    secretAccessKey: string;
+    sessionToken?: string;
+  }): AwsClients;
+  /** ARN and unique id of who the engine is there. */
+  engine(incident: string): Promise<{ arn: string; id: string }>;
+  close(): void;
+}
+
+/** @throws FB3301 naming the accounts that are configured. */
+export type AccountRegistry = (name: string) => Account;
+
+/** A registry of these accounts. */
+export function accountRegistry(accounts: readonly Account[]): AccountRegistry {
+  const byName = new Map(accounts.map((account) => [account.name, account]));
+  return (name) => {
+    const account = byName.get(name);
+    if (account !== undefined) return account;
+    throw new FirebreakError(
+      'FB3301',
+      `account ${JSON.stringify(truncate(name, 80))} is not configured; configured: ${[...byName.keys()].join(', ') || 'none'}`,
+    );
+  };
+}
+
+/** Sets of clients that are kept: one an incident that acts. */
+const maxIncidents = 50;
+
+/** Connects lazily: an account that cannot be reached is an error of the call, not of the start. */
+export function createAccount(config: AccountConfig): Account {
+  const requestHandler = new NodeHttpHandler({ connectionTimeout: 5_000, requestTimeout: 20_000 });
+  const { endpoint, id, region } = config;
+  const common = { region, requestHandler, ...(endpoint === undefined ? {} : { endpoint }) };
+  const own = fromNodeProviderChain(config.profile === undefined ? {} : { profile: config.profile });
+  const byIncident = new Map<string, AwsClients>();
+
+  function clientsOf(credentials: Credentials): AwsClients {
+    const options = { ...common, credentials };
+    return {
+      iam: new IAMClient(options),
+      iamOnce: new IAMClient({ ...options, maxAttempts: 1 }),
+      sts: new STSClient(options),
+      lambda: new LambdaClient(options),
+      secretsManager: new SecretsManagerClient(options),
+      cloudTrail: new CloudTrailClient(options),
+    };
+  }
+
+  function credentialsFor(incident: string) {
+    const { role } = config;
+    if (role === undefined) return own;
+    return fromTemporaryCredentials({
+      masterCredentials: own,
+      params: {
+        RoleArn: role.arn,
+        RoleSessionName: sessionName(incident),
+        DurationSeconds: 3600,
+        ...(role.externalId === undefined ? {} : { ExternalId: role.externalId }),
+      },
+      clientConfig: common,
+    });
+  }
+
+  const account: Account = {
+    name: config.name,
+    id,
+    environment: config.environment,
+    region,
+    partition: region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws',
+    breakGlass: config.breakGlass,
+    place: placeOf('aws', config.name),
+    clients(incident) {
+      const known = byIncident.get(incident);
+      if (known !== undefined) return known;
+      const made = clientsOf(credentialsFor(incident));
+      byIncident.set(incident, made);
+      for (const oldest of byIncident.keys()) {
+        if (byIncident.size <= maxIncidents) break;
+        byIncident.delete(oldest);
+      }
+      return made;
+    },
+    clientsWith: clientsOf,
+    async engine(incident) {
+      const answer = await account.clients(incident).sts.send(new GetCallerIdentityCommand({}));
+      if (answer.Account !== id) {
+        throw new FirebreakError(
+          'FB3308',
+          `accounts.${config.name}: its credentials are of account ${answer.Account ?? 'unknown'}, not of ${id}: mend id, profile or role`,
+        );
+      }
+      return { arn: answer.Arn ?? '', id: answer.UserId ?? '' };
+    },
+    close: () => requestHandler.destroy(),
+  };
+  return account;
+}
+
+/** What STS takes as the name of a session: 2 to 64 of these characters. */
+function sessionName(incident: string): string {
+  return `firebreak-${incident}`.replaceAll(/[^\w+=,.@-]/g, '-').slice(0, 64);
+}
