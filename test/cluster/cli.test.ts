@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { copyFile, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Planned } from '../../cli/plan.ts';
 import { startKubernetes, type Kubernetes } from '../../testbed/kubernetes.ts';
 import { configuration, createHouse, firebreak } from '../support/cli.ts';
 
@@ -71,14 +72,25 @@ test('under the RBAC that the command prints, doctor finds the engine able, and 
   ]);
 }, 60_000);
 
+/** All that a containment would change, as it stands. */
+async function standing(): Promise<unknown[]> {
+  const kinds = 'networkpolicies,configmaps,validatingadmissionpolicies';
+  return JSON.parse(await kubectl('get', kinds, '-A', '-o', 'json')).items;
+}
+
+/** What the engine has written since the API server's start. What asks about itself is a POST, and stores nothing. */
+async function written(): Promise<string[]> {
+  return (await readFile(kubernetes.auditLogFile, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+    .filter(({ user, verb }) => user.username === engine && !['get', 'list', 'watch'].includes(verb))
+    .map(({ objectRef }): string => objectRef.resource)
+    .filter((resource) => !/^selfsubject(access)?reviews$/.test(resource));
+}
+
 test('plan shows what would change before → after, and changes nothing', async () => {
-  const before = await kubectl(
-    'get',
-    'networkpolicies,configmaps,validatingadmissionpolicies',
-    '-A',
-    '-o',
-    'json',
-  );
+  const before = await standing();
   const args = ['playbook', 'plan', 'FB-001', '-i', 'cluster=prod', '-i', 'namespace=shop'];
   const { code, stdout } = await firebreak(args, { cwd: house.dir });
   expect(stdout).toMatch(/- delete NetworkPolicy shop\/allow-all/);
@@ -87,22 +99,111 @@ test('plan shows what would change before → after, and changes nothing', async
   expect(stdout).toContain('Not covered:');
   expect(stdout).toContain('Nothing was changed.');
   expect(code).toBe(0);
-  const after = await kubectl(
-    'get',
-    'networkpolicies,configmaps,validatingadmissionpolicies',
-    '-A',
-    '-o',
-    'json',
-  );
-  expect(JSON.parse(after).items).toEqual(JSON.parse(before).items);
-  const writes = (await readFile(kubernetes.auditLogFile, 'utf8'))
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-    .filter(({ user, verb }) => user.username === engine && !['get', 'list', 'watch'].includes(verb))
-    .map(({ objectRef }) => objectRef.resource);
-  // What asks about itself is a POST, and stores nothing.
-  expect(writes.filter((resource) => !/^selfsubject(access)?reviews$/.test(resource))).toEqual([]);
+  expect(await standing()).toEqual(before);
+  expect(await written()).toEqual([]);
+}, 60_000);
+
+const parent = `id: T-1
+name: Every kind with steps inside
+version: 1
+description: For a test.
+inputs:
+  cluster: { type: string }
+  environment: { type: string, default: prod }
+  namespaces: { type: list, default: [shop, depot] }
+steps:
+  - id: by_environment
+    switch: inputs.environment
+    cases:
+      prod:
+        - id: shut
+          uses: kubernetes.quarantine-namespace
+          with: { cluster: '\${{ inputs.cluster }}', namespace: shop }
+          approve: { from: [responders], within: 5m }
+      dev: [{ id: unchosen, uses: kubernetes.read-namespace, with: { cluster: '\${{ inputs.cluster }}', namespace: shop } }]
+  - id: sides
+    parallel:
+      near: [{ id: here, uses: kubernetes.read-namespace, with: { cluster: '\${{ inputs.cluster }}', namespace: shop } }]
+      far: [{ id: there, uses: kubernetes.read-namespace, with: { cluster: '\${{ inputs.cluster }}', namespace: nowhere } }]
+  - id: each
+    foreach: '\${{ inputs.namespaces }}'
+    max-items: 5
+    steps: [{ id: look, uses: kubernetes.read-namespace, with: { cluster: '\${{ inputs.cluster }}', namespace: '\${{ item }}' } }]
+  - id: again
+    while: steps.here.outputs.pods > 0
+    max-rounds: 3
+    steps: [{ id: peek, uses: kubernetes.read-namespace, with: { cluster: '\${{ inputs.cluster }}', namespace: '\${{ inputs.namespaces[int(round)] }}' } }]
+  - { id: inner, playbook: T-2, with: { cluster: '\${{ inputs.cluster }}', namespace: '\${{ inputs.namespaces[1] }}' } }
+`;
+const child = `id: T-2
+name: A child
+version: 1
+description: For a test.
+inputs: { cluster: { type: string }, namespace: { type: string } }
+steps:
+  - id: close
+    uses: kubernetes.quarantine-namespace
+    with: { cluster: '\${{ inputs.cluster }}', namespace: '\${{ inputs.namespace }}' }
+    approve: { from: [responders], within: 5m }
+`;
+
+test('plan goes into switch, parallel, foreach, while and children, with the exact change of each step', async () => {
+  for (const [folder, text] of Object.entries({ 'T-1-parent': parent, 'T-2-child': child })) {
+    await mkdir(join(house.dir, 'playbooks', folder));
+    await writeFile(join(house.dir, 'playbooks', folder, 'playbook.yaml'), text);
+  }
+  await apply(shop.replaceAll('shop', 'depot').replace('allow-all', 'depot-only'));
+  const before = await standing();
+  const { code, stdout } = await firebreak(['playbook', 'plan', 'T-1', '-i', 'cluster=prod', '--json'], {
+    cwd: house.dir,
+  });
+  const { steps }: Planned = JSON.parse(stdout);
+  const changes = ({ plan }: Planned['steps'][number]) =>
+    plan?.changes.map(
+      ({ verb, object: { kind, namespace = '', name } }) => `${verb} ${kind} ${namespace}/${name}`,
+    );
+  expect(
+    steps.map(({ id, kind, depth, only }) => [id, kind, depth, ...(only === undefined ? [] : [only])]),
+  ).toEqual([
+    ['by_environment', 'switch', 0],
+    ['shut', 'action', 1],
+    ['sides', 'parallel', 0],
+    ['here', 'action', 1],
+    ['there', 'action', 1],
+    ['each', 'foreach', 0],
+    ['each[0]/look', 'action', 1],
+    ['each[1]/look', 'action', 1],
+    ['again', 'while', 0],
+    ['again[0]/peek', 'action', 1, 'while steps.here.outputs.pods > 0'],
+    ['inner', 'playbook', 0],
+    ['inner/close', 'action', 1],
+  ]);
+  const planned = steps.filter(({ kind }) => kind === 'action');
+  expect(planned.filter(({ plan, error, skipped }) => plan === undefined || error || skipped)).toEqual([]);
+  expect(planned.map(({ plan }) => plan?.authority.targets.map(({ name }) => name).join())).toEqual([
+    'shop',
+    'shop',
+    'nowhere',
+    'shop',
+    'depot',
+    'shop',
+    'depot',
+  ]);
+  const [shut, ...reads] = planned;
+  const close = reads.pop();
+  expect(reads.flatMap(changes)).toEqual([]);
+  for (const [step, namespace, policy] of [
+    [shut, 'shop', 'allow-all'],
+    [close, 'depot', 'depot-only'],
+  ] as const) {
+    const seen = step === undefined ? [] : changes(step);
+    expect(seen).toContain(`create NetworkPolicy ${namespace}/firebreak-quarantine`);
+    expect(seen).toContain(`delete NetworkPolicy ${namespace}/${policy}`);
+    expect(seen).toHaveLength(step?.plan?.changeCount ?? 0);
+  }
+  expect(code).toBe(0);
+  expect(await standing()).toEqual(before);
+  expect(await written()).toEqual([]);
 }, 60_000);
 
 test('a plan that a guardrail refuses ends with 3, and says why', async () => {
