@@ -1,12 +1,9 @@
 import { patched } from '@temporalio/workflow';
 import type { IncidentState } from './state.ts';
 
-/** Since 0.1.0: people are reminded of what a `cancel --then hold` keeps open, though nothing is held. Older histories have no timer for it. */
-const remindsOfKept = 'remind-of-kept';
-
-/** Starts the clock of the reminders that a cancelled incident is kept open. */
+/** Starts the clock of the reminders that a cancelled incident is kept open. Histories from before them have no timer for it. */
 export function keepOpen(state: IncidentState): void {
-  if (patched(remindsOfKept)) state.remindKeptAt = Date.now() + state.policy.holdMs;
+  if (patched('remind-of-kept')) state.remindKeptAt = Date.now() + state.policy.holdMs;
 }
 
 /** Epoch milliseconds at which people are next reminded of what still stands; Infinity when nothing does. */

@@ -95,11 +95,11 @@ test('continue-on-error: false is what its absence is', () => {
   );
 });
 
+const until = (every: string, within: string): string[] =>
+  problems(
+    `  - { id: a, wait: { until: reading.verdict == 'verified', uses: test.login, with: { user: x }, every: ${every}, within: ${within} } }\n`,
+  );
 test('a wait may read 5,000 times, and no more', () => {
-  const until = (every: string, within: string): string[] =>
-    problems(
-      `  - { id: a, wait: { until: reading.verdict == 'verified', uses: test.login, with: { user: x }, every: ${every}, within: ${within} } }\n`,
-    );
   expect(until('1s', '5000s')).toEqual([]);
   expect(until('1s', '5001s')).toEqual(['FB2057 steps[0].wait.every']);
   expect(until('1555s', '90d')).toEqual(['FB2057 steps[0].wait.every']);
