@@ -10,7 +10,8 @@ import type { SlackTestbed } from '../slack.ts';
 import type { Temporal } from '../temporal.ts';
 
 const run = promisify(execFile);
-const command = fileURLToPath(new URL('../../cli/bin.mjs', import.meta.url));
+/** The command, as a program. */
+export const command = fileURLToPath(new URL('../../cli/bin.mjs', import.meta.url));
 const playbooks = fileURLToPath(new URL('../../playbooks', import.meta.url));
 
 /** The user that the engine authenticates as, and the group that a freeze exempts. */
@@ -27,13 +28,16 @@ export interface Ran {
 export class Firebreak {
   readonly dir: string;
   readonly url: string;
+  /** The environment variables with which the command finds this Firebreak. */
+  readonly settings: { readonly [name: string]: string };
   readonly #env: NodeJS.ProcessEnv;
   #service: RunningProcess | undefined;
 
-  private constructor(dir: string, url: string, env: NodeJS.ProcessEnv) {
+  private constructor(dir: string, url: string, settings: { readonly [name: string]: string }) {
     this.dir = dir;
     this.url = url;
-    this.#env = env;
+    this.settings = settings;
+    this.#env = { ...process.env, ...settings };
   }
 
   /** Writes the configuration. Secrets go to the environment, as in production. */
@@ -85,7 +89,6 @@ export class Firebreak {
     await writeFile(join(dir, 'routes.yaml'), JSON.stringify(routes, undefined, 2));
     const url = `http://127.0.0.1:${port}`;
     return new Firebreak(dir, url, {
-      ...process.env,
       FIREBREAK_CONFIG: join(dir, 'firebreak.yaml'),
       FIREBREAK_URL: url,
       SLACK_SIGNING_SECRET: slack.signingSecret,

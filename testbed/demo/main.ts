@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { commandLine } from './command-line.ts';
 import { startParts } from './parts.ts';
 import { tell } from './story.ts';
 import { Terminal } from './terminal.ts';
@@ -16,17 +16,13 @@ come in, and walks through containment, approval, release and proof.
   --help   print this
 `;
 
-const { values } = parseArgs({
+const { values } = commandLine(usage, {
   options: {
     yes: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
-if (values.help) {
-  process.stdout.write(usage);
-  process.exit(0);
-}
 if (!values.yes && !process.stdin.isTTY) {
   process.stderr.write('There is no terminal to ask: run script/demo --yes\n');
   process.exit(2);
@@ -56,6 +52,7 @@ try {
   terminal.seen(`kube-apiserver ${kubernetes.url}, Temporal ${temporal.address}, Slack ${slack.apiUrl}`);
   await tell({ terminal, ...parts });
   terminal.step('Done');
+  terminal.say('Next, a playbook of your own: docs/guides/writing-playbooks.md');
   await end();
 } catch (error) {
   process.stderr.write(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}\n`);

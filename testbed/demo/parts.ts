@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { startKubernetes, type Kubernetes } from '../kubernetes.ts';
 import { startSlack, type SlackTestbed } from '../slack.ts';
 import { startTemporal, type Temporal } from '../temporal.ts';
-import { Firebreak } from './firebreak.ts';
+import { engineUser, Firebreak, kubectl } from './firebreak.ts';
 
 export const people = ['ada', 'ben', 'dana', 'eve'] as const;
 const groups: { [name: string]: string[] } = { eve: ['leads'] };
@@ -44,4 +44,11 @@ export async function startParts(dir: string, ending: (() => Promise<void>)[]): 
   });
   ending.push(() => firebreak.stop());
   return { kubernetes, temporal, slack, firebreak, channel };
+}
+
+/** Gives the engine the rights that its actions need, and no more. @throws Error with what kubectl said */
+export async function grantRights(kubernetes: Kubernetes, firebreak: Firebreak): Promise<void> {
+  const { stdout } = await firebreak.command(['action', 'permissions', '--user', engineUser]);
+  const granted = await kubectl(kubernetes, kubernetes.adminKubeconfig, ['apply', '-f', '-'], stdout);
+  if (granted.code !== 0) throw new Error(granted.stderr);
 }

@@ -4,7 +4,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { waitFor } from '../process.ts';
 import { renderMessage, type SlackTestbed } from '../slack.ts';
 import type { Kubernetes } from '../kubernetes.ts';
-import { engineUser, kubectl, type Firebreak } from './firebreak.ts';
+import { kubectl, type Firebreak } from './firebreak.ts';
+import { grantRights } from './parts.ts';
 import { falcoAlert, shop, victim } from './shop.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -38,8 +39,7 @@ export async function tell(stage: Stage): Promise<boolean> {
   const before = await policies(stage);
 
   terminal.step('Firebreak comes up, with the rights that its actions need and no more');
-  const manifests = await firebreak.command(['action', 'permissions', '--user', engineUser]);
-  await must(kube(['apply', '-f', '-'], manifests.stdout));
+  await grantRights(stage.kubernetes, firebreak);
   const tokens = {
     falco: await token(firebreak, owner, ['alerts']),
     ada: await token(firebreak, responder, ['decide', 'read']),

@@ -2,9 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import { engineUser, kubectl } from '../demo/firebreak.ts';
-import { people, startParts } from '../demo/parts.ts';
+import { commandLine } from '../demo/command-line.ts';
+import { grantRights, people, startParts } from '../demo/parts.ts';
 import { Terminal } from '../demo/terminal.ts';
 import { Api } from './api.ts';
 import { play, type Played } from './play.ts';
@@ -22,7 +21,7 @@ and the close. Without a playbook: all that have a rehearsal. Ends with 1 when a
   --help   print this
 `;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = commandLine(usage, {
   allowPositionals: true,
   options: {
     json: { type: 'boolean', default: false },
@@ -30,16 +29,12 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-if (values.help) {
-  process.stdout.write(usage);
-  process.exit(0);
-}
 
 const all = await rehearsed(fileURLToPath(new URL('../../playbooks', import.meta.url)));
 const strange = positionals.filter((id) => !all.some((each) => each.id === id));
 if (strange.length > 0) {
   process.stderr.write(
-    `There is no rehearsal of ${strange.join(', ')}; there are: ${all.map(({ id }) => id).join(', ')}\n`,
+    `There is no rehearsal of ${strange.join(', ')}: write a rehearsal.yaml beside its playbook.yaml (docs/guides/game-day.md). There are: ${all.map(({ id }) => id).join(', ')}\n`,
   );
   process.exit(2);
 }
@@ -67,14 +62,7 @@ try {
   );
   terminal.step('A real control plane, a Temporal server, a Slack workspace and Firebreak on this machine');
   const { kubernetes, slack, firebreak, channel } = await startParts(dir, ending);
-  const manifests = await firebreak.command(['action', 'permissions', '--user', engineUser]);
-  const granted = await kubectl(
-    kubernetes,
-    kubernetes.adminKubeconfig,
-    ['apply', '-f', '-'],
-    manifests.stdout,
-  );
-  if (granted.code !== 0) throw new Error(granted.stderr);
+  await grantRights(kubernetes, firebreak);
   const api = new Api(firebreak);
   await api.enrol(firebreak, people);
   await firebreak.up();

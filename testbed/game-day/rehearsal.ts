@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parse } from 'yaml';
+import { parse, parseDocument } from 'yaml';
 import { z } from 'zod';
 
 const name = z
@@ -75,17 +75,19 @@ export type Rehearsal = z.infer<typeof rehearsalShape>;
 
 /** The folders of playbooks that have a rehearsal, with the playbook's id. */
 export async function rehearsed(playbooks: string): Promise<{ id: string; folder: string; file: string }[]> {
-  const folders = (await readdir(playbooks)).toSorted();
+  const entries = (await readdir(playbooks, { withFileTypes: true })).filter((entry) => entry.isDirectory());
   const found = await Promise.all(
-    folders.map(async (folder) => {
+    entries.map(async ({ name: folder }) => {
       const files = await readdir(join(playbooks, folder));
-      const id = /^([A-Z]+-\d+)/.exec(folder)?.[1];
-      return files.includes('rehearsal.yaml') && id !== undefined
-        ? [{ id, folder, file: join(playbooks, folder, 'rehearsal.yaml') }]
-        : [];
+      if (!files.includes('rehearsal.yaml') || !files.includes('playbook.yaml')) return [];
+      // A file that is no playbook is named when Firebreak starts.
+      const id: unknown = parseDocument(await readFile(join(playbooks, folder, 'playbook.yaml'), 'utf8')).get(
+        'id',
+      );
+      return typeof id === 'string' ? [{ id, folder, file: join(playbooks, folder, 'rehearsal.yaml') }] : [];
     }),
   );
-  return found.flat();
+  return found.flat().toSorted((left, right) => (left.id < right.id ? -1 : 1));
 }
 
 /** @throws Error naming the file, the field and what is wrong with it */

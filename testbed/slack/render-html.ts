@@ -40,7 +40,7 @@ const mrkdwn = (text: string): string => parseMrkdwn(text).map(paragraph).join('
 function words(value: unknown): string {
   if (!isObject(value)) return '';
   const text = textOf(value['text']);
-  return value['type'] === 'mrkdwn' ? mrkdwn(text) : escape(unescape(text));
+  return value['type'] === 'mrkdwn' ? mrkdwn(text) : escape(unescape(text)).replaceAll('\n', '<br>');
 }
 
 function control(element: JsonObject): string {

@@ -45,6 +45,11 @@ test('what a detector sent runs nothing and moves no cursor', () => {
 
 const plain = (text: string): object => ({ type: 'plain_text', text });
 
+test('lines of plain text stay lines on the page', () => {
+  const page = renderHtml({ blocks: [{ type: 'section', text: plain('one\n<two>') }] });
+  expect(page).toContain('one<br>&lt;two&gt;');
+});
+
 test('every kind of block is shown', () => {
   const message = {
     blocks: [
