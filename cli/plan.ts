@@ -12,6 +12,7 @@ import { loadConfiguration } from '../worker/config/load.ts';
 import { readText } from '../worker/read-text.ts';
 import { usage } from './failure.ts';
 import { findPlaybook } from './find-playbook.ts';
+import { howToWrite } from './inputs.ts';
 import { safe } from './output.ts';
 import { planAction, planIncident } from './plan/action.ts';
 import { walkPlan, type PlannedStep } from './plan/walk.ts';
@@ -45,7 +46,7 @@ export async function planPlaybook(request: PlanRequest): Promise<Planned> {
   if ('problems' in bound) {
     throw usage(
       bound.problems
-        .map(({ code, field, message, fix }) => `${code} ${field}: ${message}; ${fix} (--input name=value)`)
+        .map(({ code, field, message, fix }) => `${code} ${field}: ${message}; ${fix}: ${howToWrite}`)
         .join('\n'),
     );
   }

@@ -1,7 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCode } from '../domain/errors.ts';
-import { usage } from './failure.ts';
+import { CliError, usage } from './failure.ts';
 import { safe } from './output.ts';
 
 /** Writes a playbook to begin with, its page and its first scenario. Answers the files; refuses where there is something already. */
@@ -19,16 +19,20 @@ export async function scaffold(wish: { id: string; name: string; dir: string }):
   };
   try {
     await mkdir(dir, { recursive: true });
+    const taken = (await readdir(dir)).find((each) => each === id || each.startsWith(`${id}-`));
+    if (taken !== undefined)
+      throw usage(`${id} is that of ${safe(join(dir, taken))} already: choose another id`);
     // Fails when it is there: nothing is ever written over.
     await mkdir(folder);
     await mkdir(join(folder, 'scenarios'));
     for (const [file, text] of Object.entries(files))
       await writeFile(join(folder, file), text, { flag: 'wx' });
   } catch (error) {
+    if (error instanceof CliError) throw error;
     const code = systemCode(error);
     throw usage(
       code === 'EEXIST'
-        ? `${safe(folder)} is there already: choose another id or name`
+        ? `${safe(folder)} is there already: choose another id`
         : `${safe(folder)} cannot be written (${code})`,
     );
   }

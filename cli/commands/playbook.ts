@@ -6,7 +6,7 @@ import { openedIncident } from '../answers.ts';
 import { exitCodes } from '../failure.ts';
 import { openGateway } from '../gateway.ts';
 import { examples } from '../help.ts';
-import { gatherInput } from '../inputs.ts';
+import { explainInputs, gatherInput } from '../inputs.ts';
 import { note, print } from '../output.ts';
 import type { GlobalOptions } from '../options.ts';
 import { renderPlanned } from '../render/plan.ts';
@@ -101,7 +101,7 @@ function run(): Command {
       const gateway = await openGateway(options);
       const { mode, severity, reason, input: inputs = {} } = options;
       const answer = openedIncident(
-        await gateway.post('v1/incidents', { playbook, inputs, mode, severity, reason }),
+        await gateway.post('v1/incidents', { playbook, inputs, mode, severity, reason }).catch(explainInputs),
       );
       const { incident, status } = answer;
       print(options, answer, () => `${incident} ${status}. See: firebreak incident show ${incident}`);

@@ -30,8 +30,10 @@ export interface PlannedStep extends Partial<PlannedAction> {
   refusals: PlannedAction['refusals'];
   /** What it runs under that nobody knows yet: a condition, a failure, a choice. */
   only?: string;
-  /** It would not run, or it reads what an earlier step has yet to find out. */
+  /** Why it would not run. */
   skipped?: string;
+  /** What it reads and an earlier step has yet to find out: an expression. */
+  unknown?: string;
 }
 
 /** Where a list of steps stands. */
@@ -183,7 +185,7 @@ class Walker {
   async #foreach(step: ForeachStep, planned: PlannedStep, inside: Place): Promise<void> {
     const items = attempt(() => render(step.items, inside.scope));
     if ('unknown' in items) {
-      planned.skipped = notKnown(items.unknown);
+      planned.unknown = items.unknown;
       await this.#list(step.steps, {
         ...inside,
         prefix: `${planned.id}[]/`,
@@ -220,7 +222,7 @@ class Walker {
   async #switch(step: SwitchStep, planned: PlannedStep, inside: Place): Promise<void> {
     const on = attempt(() => evaluate(step.on, inside.scope));
     if ('unknown' in on) {
-      planned.skipped = notKnown(on.unknown);
+      planned.unknown = on.unknown;
       for (const { name, steps } of blocksOf({ ...step, onFailure: [] }))
         await this.#list(steps, { ...inside, only: name, scope: fork(inside.scope) });
       return;
@@ -241,7 +243,7 @@ class Walker {
     use: (value: Json) => Promise<void> | void,
   ): Promise<void> {
     const value = attempt(() => render(template, scope));
-    if ('unknown' in value) planned.skipped = notKnown(value.unknown);
+    if ('unknown' in value) planned.unknown = value.unknown;
     else await use(value.ok);
   }
 }
@@ -268,13 +270,14 @@ function attempt<T>(work: () => T): { ok: T } | { unknown: string } {
   try {
     return { ok: work() };
   } catch (error) {
-    if (error instanceof ExpressionError) return { unknown: error.message };
+    if (error instanceof ExpressionError) return { unknown: notKnown(error) };
     throw error;
   }
 }
 
-function notKnown(why: string): string {
-  return `not known before it runs: ${why}`;
+/** A step that has not run is a key that is missing: then the expression says it all. */
+function notKnown({ message, expression, reason }: ExpressionError): string {
+  return reason.startsWith('No such key') ? expression : message;
 }
 
 function textOf(value: Json): string {

@@ -27,7 +27,7 @@ export function renderIncident(view: ShownIncident): string {
       `${safe(playbook.id, 64)} ${safe(playbook.name, 100)}, version ${safe(playbook.version, 10)}; mode ${safe(view.mode, 20)}; requested by ${safe(view.requester, 64)}`,
     ),
     `Opened ${when(view.openedAt)}${view.closedAt === undefined ? '' : `; closed ${when(view.closedAt)}`}`,
-    `${safe(view.alerts, 10)} alerts; ledger ${safe(view.ledger.count, 10)} entries${view.predecessor === undefined ? '' : `; follows ${safe(view.predecessor, 64)}`}`,
+    `${counted(view.alerts, 'alert')}; ledger ${counted(view.ledger.count, 'entry', 'entries')}${view.predecessor === undefined ? '' : `; follows ${safe(view.predecessor, 64)}`}`,
     ...view.gates.flatMap((gate) => [
       '',
       paint(
@@ -67,9 +67,10 @@ function outputs({ outputs: found = {} }: ShownIncident): string[] {
 function renderStep(step: ShownStep): string[] {
   const { applied, verification, undone } = step;
   const changes =
-    applied === undefined
+    // What only reads makes none, and finds none done.
+    applied === undefined || (applied.changes === 0 && applied.already === 0)
       ? []
-      : [`  ${safe(applied.changes, 10)} changes made, ${safe(applied.already, 10)} found done`];
+      : [`  ${counted(applied.changes, 'change')} made, ${safe(applied.already, 10)} found done`];
   return [
     `${paint(stepStyle(step), safe(step.status, 20).toUpperCase().padEnd(10))} ${paint('bold', safe(step.id, 700))}  ${safe(step.action, 100)}`,
     ...(step.why === undefined ? [] : [paragraph(safe(step.why), '  ')]),
@@ -84,7 +85,7 @@ function renderStep(step: ShownStep): string[] {
     ),
     ...(undone === undefined
       ? []
-      : [`  Undone: ${undone.changes.length} changes, ${safe(undone.already, 10)} found done`]),
+      : [`  Undone: ${counted(undone.changes.length, 'change')}, ${safe(undone.already, 10)} found done`]),
     ...(undone?.conflicts ?? []).map(({ object, why }) =>
       paragraph(`${paint('yellow', 'kept')} ${safe(object, 200)}: ${safe(why)}`, '    ', '  '),
     ),
@@ -93,6 +94,10 @@ function renderStep(step: ShownStep): string[] {
     ),
     ...limits(step.notCovered, '  '),
   ];
+}
+
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${safe(count, 10)} ${count === 1 ? one : many}`;
 }
 
 const verdictStyles: { readonly [verdict: string]: Style } = {

@@ -22,6 +22,7 @@ function renderStep(step: PlannedStep): string[] {
     `${paint('bold', safe(id, 200))}  ${safe(does)}${nature}`,
     ...(only === undefined ? [] : [point('only', safe(only), 'dim')]),
     ...(step.skipped === undefined ? [] : [point('skipped', safe(step.skipped), 'dim')]),
+    ...(step.unknown === undefined ? [] : [point('not known before it runs', safe(step.unknown), 'dim')]),
     ...(step.error === undefined ? [] : [point('cannot be planned', safe(step.error), 'red')]),
     ...step.refusals.map(({ code, message }) => point(`refused ${code}`, safe(message), 'red')),
     ...(plan === undefined ? [] : renderPlan(plan)),

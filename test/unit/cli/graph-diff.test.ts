@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -142,6 +142,22 @@ test('a plan goes through each item of a known list, and refuses a list beyond i
   expect(steps.at(-1)?.error).toContain('max-items is 1');
 });
 
+test('what a question reads of a step that has not run is not known, and the question is not skipped', async () => {
+  const facts = { inputs: {}, alert: {}, incident: {} };
+  const pods = { cel: 'steps.look.outputs.pods' };
+  const go: Step = {
+    ...gate(),
+    kind: 'approve',
+    question: { concat: [{ literal: 'Contain ' }, pods] },
+    approve,
+  };
+  const [asked] = await walkPlan(playbook([go]), facts, () =>
+    Promise.reject(new Error('nothing is planned')),
+  );
+  expect(asked).toMatchObject({ id: 'go', unknown: 'steps.look.outputs.pods' });
+  expect(asked).not.toHaveProperty('skipped');
+});
+
 let dir: string;
 beforeAll(async () => void (dir = await mkdtemp(join(tmpdir(), 'firebreak-unit-'))));
 afterAll(() => rm(dir, { recursive: true, force: true }));
@@ -156,6 +172,9 @@ test('a playbook begun passes lint and its test, and is never written over', asy
   expect((await firebreak(['playbook', 'lint', '--strict', join(dir, 'p')])).code).toBe(0);
   expect((await firebreak(['playbook', 'test', join(dir, 'p')])).code).toBe(0);
   expect((await begin()).code).toBe(2);
+  const other = await firebreak(['playbook', 'new', 'FB-321', '--name', 'Other', '--dir', join(dir, 'p')]);
+  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('choose another id') as unknown });
+  expect(await readdir(join(dir, 'p'))).toHaveLength(1);
   expect(before).toContain('FB-321');
 }, 60_000);
 

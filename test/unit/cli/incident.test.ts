@@ -63,6 +63,27 @@ test('show has everything a person needs on 80 columns, and nothing that acts on
   expect(stdout).not.toMatch(/^APPROVED/m);
 });
 
+test('one alert is one, and a step that only reads is not said to have made no changes', async () => {
+  const [held] = asked.shown.steps;
+  if (held?.applied === undefined) throw new Error('the step has applied nothing');
+  const applied = (changes: number, already: number) =>
+    ({ ...held.applied, changes, already }) as typeof held.applied;
+  asked.shown = view({
+    alerts: 1,
+    steps: [
+      { ...held, id: 'read', applied: applied(0, 0) },
+      { ...held, id: 'one', applied: applied(1, 0) },
+      { ...held, id: 'again', applied: applied(0, 4) },
+    ],
+  });
+  const { stdout } = await as(gateway.tokens.read, 'incident', 'show', asking);
+  expect(stdout).toContain('\n1 alert; ledger 12 entries');
+  expect(stdout.match(/\d+ changes? made, .*/g)).toEqual([
+    '1 change made, 0 found done',
+    '0 changes made, 4 found done',
+  ]);
+});
+
 test('JSON is the view as it is, and inert as well', async () => {
   const { stdout } = await as(gateway.tokens.read, 'incident', 'show', asking, '--json');
   expect(JSON.parse(stdout)).toEqual(JSON.parse(JSON.stringify(asked.shown)));
@@ -225,6 +246,7 @@ test('a playbook is opened by hand with typed inputs', async () => {
   );
   expect(wrong.code).toBe(3);
   expect(wrong.stderr).toContain('FB1210');
+  expect(wrong.stderr).toContain('-i name:=json');
 });
 
 test('what the gateway refuses is said in its words, and ends with 3', async () => {
