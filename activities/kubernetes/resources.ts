@@ -58,10 +58,14 @@ export const resources = {
   services: core('services'),
   serviceAccounts: core('serviceaccounts'),
   configMaps: core('configmaps'),
+  secrets: core('secrets'),
   events: core('events'),
   endpointSlices: of('discovery.k8s.io', 'endpointslices'),
   deployments: of('apps', 'deployments'),
   daemonSets: of('apps', 'daemonsets'),
+  statefulSets: of('apps', 'statefulsets'),
+  replicaSets: of('apps', 'replicasets'),
+  podDisruptionBudgets: of('policy', 'poddisruptionbudgets'),
   cronJobs: of('batch', 'cronjobs'),
   networkPolicies: of('networking.k8s.io', 'networkpolicies'),
   ingressClasses: of('networking.k8s.io', 'ingressclasses'),
@@ -72,6 +76,7 @@ export const resources = {
   validatingWebhooks: of('admissionregistration.k8s.io', 'validatingwebhookconfigurations'),
   mutatingWebhooks: of('admissionregistration.k8s.io', 'mutatingwebhookconfigurations'),
   apiServices: of('apiregistration.k8s.io', 'apiservices'),
+  tokenReviews: of('authentication.k8s.io', 'tokenreviews'),
   selfSubjectReviews: of('authentication.k8s.io', 'selfsubjectreviews'),
 } as const;
 
