@@ -89,7 +89,10 @@ function inherit(command: Command, from: Command): void {
 function describeCompletion(command: Command): void {
   command.description('Print a script that completes the command in your shell.');
   examples(command, [
-    ['source <(firebreak completion bash)', 'bash, now; put it in ~/.bashrc to keep it'],
+    [
+      'source <(firebreak completion bash)',
+      'bash with its package bash-completion; put it in ~/.bashrc to keep it. firebreak must be on the PATH',
+    ],
     ['source <(firebreak completion zsh)', 'zsh'],
     ['firebreak completion fish | source', 'fish'],
   ]);
