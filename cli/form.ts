@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import type { FormField } from '../domain/decision.ts';
 import { answersProblem, type Form } from '../domain/form.ts';
 import type { Json, JsonObject } from '../domain/json.ts';
+import { suggest } from '../language/compile/problem.ts';
 import { usage } from './failure.ts';
 import { safe } from './output.ts';
 
@@ -22,8 +23,12 @@ export function gatherAnswer(
  * @throws CliError FB6101 naming the first that does not fit
  */
 export function fillIn(form: Form, given: ReadonlyMap<string, string>): JsonObject {
+  // Before what is missing: a name that is mistyped is both.
+  const strange = [...given.keys()].find((name) => !Object.hasOwn(form, name));
+  if (strange !== undefined)
+    throw usage(`--set ${safe(strange, 64)}: is not asked: ${suggest(strange, Object.keys(form))}`);
   const read = [...given].map(([name, text]): [string, Json] => {
-    const field = Object.hasOwn(form, name) ? form[name] : undefined;
+    const field = form[name];
     return [name, field === undefined ? text : typed(field, text)];
   });
   const presets = Object.entries(form).flatMap(([name, { default: preset }]): [string, Json][] =>

@@ -77,7 +77,7 @@ async function furnish({ kubernetes, seen }: House, rehearsal: Rehearsal): Promi
   for (const { name, workloads } of rehearsal.namespaces)
     for (const workload of workloads)
       await kube(['-n', name, 'rollout', 'status', `deployment/${workload.name}`, '--timeout=60s']);
-  seen(`${rehearsal.namespaces.length} namespaces, and what runs in them`);
+  seen(`there now: ${rehearsal.namespaces.map(({ name }) => name).join(', ')}, and what runs there`);
 }
 
 async function open(

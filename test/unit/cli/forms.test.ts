@@ -60,6 +60,7 @@ test('an answer is typed by its field, completed with defaults, and sent for wha
 
 test.each([
   [['--set', 'ticket=a'], '--set page: is missing: give true or false'],
+  [['--set', 'tiket=a'], '--set tiket: is not asked: did you mean "ticket"?'],
   [['--set', 'ticket=a', '--set', 'page=yes'], '--set page: does not fit: give true or false'],
   [['--set', 'ticket=a', '--set', 'page=true', '--set', 'pods=1.5'], '--set pods: does not fit'],
   [['--set', 'ticket=a', '--set', 'page=true', '--set', 'pods= 2'], '--set pods: does not fit'],
