@@ -78,10 +78,20 @@ function page(id: string, name: string): string {
 
 When to run it, who decides, and how to tell that it worked.
 
+| input       | what                                          |
+| ----------- | --------------------------------------------- |
+| \`cluster\`   | the cluster's name as configured in Firebreak |
+| \`namespace\` | the namespace to contain                      |
+
 ## What it does
 
 1. Cuts the namespace off once a responder approves, and holds that until a person releases it.
 2. Collects evidence.
+
+## What it does not cover
+
+Connections that are open already, and credentials that were taken: revoke those separately. The approval message lists what applies
+here and now; \`firebreak playbook docs ${id}\` lists what its actions leave out.
 
 ## Try it
 

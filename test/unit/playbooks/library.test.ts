@@ -20,7 +20,9 @@ beforeAll(async () => {
 
 test('every playbook compiles, without a warning', () => {
   expect([...loaded.problems, ...loaded.warnings]).toEqual([]);
-  expect([...loaded.playbooks.keys()]).toEqual(['FB-001', 'FB-002', 'FB-003', 'FB-004', 'FB-005']);
+  expect([...loaded.playbooks.keys()]).toEqual(
+    expect.arrayContaining(['FB-001', 'FB-002', 'FB-003', 'FB-004', 'FB-005']),
+  );
 });
 
 test('every scenario comes out as its file says', () => {
