@@ -13,6 +13,7 @@ import { replayBundle } from './replay/bundle.ts';
 import { checkAccessLog } from './verify/access-log.ts';
 import { checkCarried } from './verify/carried.ts';
 import { checkContainer } from './verify/container.ts';
+import { checkCommands } from './verify/commands.ts';
 import { checkDecisions } from './verify/decisions.ts';
 import { checkEvidence } from './verify/evidence.ts';
 import { checkLedger, checkSeal } from './verify/ledger.ts';
@@ -144,6 +145,7 @@ export async function checkParts(dir: string, key: string | PublicKey): Promise<
   if (first !== undefined && input !== undefined) {
     guard('the opening', first.file, () => checkOpening(first, seal, keys, findings));
     guard('the updates', first.file, () => checkUpdates(runs, entries, keys, findings));
+    guard('the commands', first.file, () => checkCommands(runs, entries, input, keys, findings));
     guard('the decisions', names.ledger, () => {
       const gates = checkDecisions(entries, input.policy, keys, findings);
       checkWarrants(runs, gates, findings);

@@ -4,8 +4,8 @@ import type { GateView, Policy } from '../domain/incident.ts';
 import type { Person } from '../domain/person.ts';
 import { verifySigned, type Signed } from '../domain/signature.ts';
 
-/** How far a gateway's clock may be ahead of the server's. */
-const clockSkewMs = 5 * 60_000;
+/** How far a gateway's clock may be from the server's. */
+export const clockSkewMs = 5 * 60_000;
 
 /** A refusal: a numbered code and a sentence for the person. */
 export interface Refused {
@@ -76,14 +76,17 @@ export function decisionProblem(
   if (view.decisions.some(({ person }) => person === decision.person)) {
     return refused('FB4009', 'you have decided on this already: one voice a person');
   }
-  if (decision.verdict === 'deny' && (decision.reason ?? '').trim() === '') {
-    return refused('FB4010', 'a denial needs a reason: set `reason`');
-  }
-  return answersRefused(decision, view.gate.form);
+  return contentProblem(decision, view.gate.form);
 }
 
-/** A form is answered in full, and nothing else is answered. */
-function answersRefused({ verdict, answers }: Decision, form: GateView['gate']['form']): Refused | undefined {
+/** Why what a decision says besides its verdict does not count. A form is answered in full, and nothing else is answered. */
+export function contentProblem(
+  { verdict, answers, reason }: Decision,
+  form: GateView['gate']['form'],
+): Refused | undefined {
+  if (verdict === 'deny' && (reason ?? '').trim() === '') {
+    return refused('FB4010', 'a denial needs a reason: set `reason`');
+  }
   if (form === undefined || verdict === 'deny') {
     return answers === undefined
       ? undefined

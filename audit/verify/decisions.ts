@@ -4,6 +4,7 @@ import { gateDigest } from '../../domain/decision.ts';
 import type { Policy } from '../../domain/incident.ts';
 import type { LedgerEntry } from '../../domain/ledger.ts';
 import { verifySigned, type PublicKey, type Signed } from '../../domain/signature.ts';
+import { clockSkewMs, contentProblem } from '../../workflows/authorise.ts';
 import { names } from '../bundle/layout.ts';
 import { quote, type Findings } from '../findings.ts';
 import { object, text } from '../history.ts';
@@ -107,6 +108,28 @@ function checkTaken(
       names.ledger,
       at,
       `${who} asked for gate ${quote(gate.id, 80)} and decided it too`,
+    );
+  }
+  const dated = Math.abs(Date.parse(entry.at) - Date.parse(signed.payload.at));
+  if (!(dated <= clockSkewMs)) {
+    findings.add(
+      'FB5615',
+      names.ledger,
+      at,
+      `the decision of ${who} is dated another time than it was taken`,
+      {
+        expected: entry.at,
+        found: signed.payload.at,
+      },
+    );
+  }
+  const content = contentProblem(signed.payload, gate.form);
+  if (content !== undefined) {
+    findings.add(
+      'FB5615',
+      names.ledger,
+      at,
+      `what ${who} said should have been refused: ${quote(content.message)}`,
     );
   }
   const known = policy.people.find(({ id }) => id === person);

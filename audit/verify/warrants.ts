@@ -105,7 +105,10 @@ function checkOne(
   const input = claimed<IncidentArguments>(run.input);
   const what = quote(activity, 120);
   if (warrant.gate === undefined) {
-    if (!warrant.automatic || input.opening.payload.mode !== 'automatic' || activity.endsWith('.undo')) {
+    // Automatic mode contains, and nothing else.
+    const isAutomatic =
+      warrant.automatic && input.opening.payload.mode === 'automatic' && effect === 'contain';
+    if (!isAutomatic || activity.endsWith('.undo')) {
       findings.add(
         'FB5608',
         run.file,

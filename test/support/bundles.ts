@@ -69,6 +69,49 @@ export async function makeSpecimen(): Promise<Specimen> {
   await incident.decide('ada');
   await incident.until(({ status }) => status === 'holding');
   await incident.release();
+  return exported(engine, incident);
+}
+
+/** Ada approved a reversible change, Ben filled in a form, and Ada cancelled it all with `undo`: the change was undone. */
+export async function makeCancelledSpecimen(): Promise<Specimen> {
+  const engine = await Engine.start();
+  const change = { ...new Switchboard().action('test.change'), effect: 'reversible' as const, holds: false };
+  await engine.work([change]);
+  const incident = await engine.open({
+    actions: [change],
+    namespace: 'shop',
+    playbook: {
+      steps: [
+        {
+          kind: 'action',
+          id: 'change',
+          uses: 'test.change',
+          with: { literal: { cluster: 'c1', namespace: 'shop' } },
+          needs: [],
+          undo: 'on-failure',
+        },
+        {
+          kind: 'ask',
+          id: 'facts',
+          needs: ['change'],
+          question: { literal: 'How many?' },
+          from: ['responders'],
+          withinMs: 60_000,
+          fields: { hosts: { type: 'integer', title: 'Hosts', min: 1 } },
+        },
+        { kind: 'wait', id: 'pause', forMs: 60_000, needs: ['facts'] },
+      ],
+    },
+  });
+  await engine.state.evidence.put('{}', 'application/json');
+  await incident.decide('ada', { gate: 'change' });
+  await incident.answer('ben', 'facts', { hosts: 2 });
+  await incident.until(({ steps }) => steps.some(({ id, status }) => id === 'pause' && status === 'running'));
+  await incident.cancel('ada', 'undo', 'a false alarm');
+  return exported(engine, incident);
+}
+
+async function exported(engine: Engine, incident: OpenIncident): Promise<Specimen> {
   await incident.handle.result();
   const { state, client } = engine;
   const exporter = createExporter({ client, exports: state.exports, signer: state.ledgerSigner, log: quiet });
