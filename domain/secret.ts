@@ -1,3 +1,5 @@
+import type { Permission, Verb } from './permission.ts';
+
 /**
  * A secret value on its way from a source to a store, inside one activity. It shows itself to nobody who does not ask by `reveal`: text, JSON, logs
  * and `util.inspect` get a placeholder.
@@ -32,6 +34,13 @@ export class Secret {
 /** What stands where a secret was. */
 export const placeholder = '[secret]';
 
+/** For whom and how long a store is asked. */
+export interface SecretCall {
+  signal: AbortSignal;
+  /** Acts for this incident, where the store's own log shows for whom. */
+  incident?: string;
+}
+
 export interface StoredSecret {
   value: Secret;
   /** Changes with every write. Shows nothing of the value. */
@@ -45,7 +54,9 @@ export interface SecretStore {
   /** The system that a person would look into: `secret ci/deployer in AWS account production`. */
   describe(path: string): string;
   /** undefined when there is none. */
-  read(path: string, options: { signal: AbortSignal }): Promise<StoredSecret | undefined>;
+  read(path: string, options: SecretCall): Promise<StoredSecret | undefined>;
+  /** What the last write of ours replaced; undefined when there is none, or it was not kept. */
+  previous(path: string, options: SecretCall): Promise<Secret | undefined>;
   /**
    * Puts a value where `version` was read, or where nothing is when it is absent. The same call again, after an answer was lost, is success.
    * @throws FirebreakError FB3402 when somebody else wrote meanwhile; nothing was changed then
@@ -53,7 +64,11 @@ export interface SecretStore {
   write(
     path: string,
     value: Secret,
-    options: { signal: AbortSignal; version?: string },
+    options: SecretCall & {
+      version?: string;
+      /** Keeps what is replaced, for `previous`. Some stores do so anyway. */
+      keepPrevious?: boolean;
+    },
   ): Promise<{ version: string }>;
 }
 
@@ -61,4 +76,8 @@ export interface SecretStore {
  * The store of a secret's name, `<store>/<path>` as inputs of type `secret` hold it, and its path.
  * @throws FirebreakError FB3401 naming the stores that are configured
  */
-export type SecretStores = (name: string) => { store: SecretStore; path: string };
+export interface SecretStores {
+  (name: string): { store: SecretStore; path: string };
+  /** What the engine needs in the stores that are configured, for an action that reads them or writes them too. */
+  permissions?: (use: 'read' | 'write', verb: Verb) => Permission[];
+}

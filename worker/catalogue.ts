@@ -7,10 +7,13 @@ import { clusterRegistry, createCluster, type ClusterRegistry } from '../activit
 import { kubernetesActions } from '../activities/kubernetes/index.ts';
 import { registryActions } from '../activities/registries/index.ts';
 import { registryRegistry, type RegistryConfig } from '../activities/registries/registries.ts';
+import { awsStore } from '../activities/secrets/aws.ts';
+import { fileStore } from '../activities/secrets/file.ts';
 import { secretStores } from '../activities/secrets/index.ts';
+import { kubernetesStore } from '../activities/secrets/kubernetes.ts';
 import { placeOf, type Action, type ActionSignature } from '../domain/action.ts';
 import { jsonCopy } from '../domain/json.ts';
-import { Secret } from '../domain/secret.ts';
+import { Secret, type SecretStore } from '../domain/secret.ts';
 import { readSecret, type Configuration } from './config/load.ts';
 import type { SecretReference } from './config/schema.ts';
 
@@ -43,7 +46,10 @@ export function catalogue(configured: Partial<World> = {}): Catalogue {
   const accounts = accountRegistry(world.accounts.map((account) => createAccount(account)));
   const forges = forgeRegistry(world.forges.map(forgeOf));
   const registries = registryRegistry(world.registries.map(registryOf));
-  const secrets = secretStores([]);
+  const secrets = secretStores(
+    world.secretStores.map((store) => storeOf(store, { clusters, accounts })),
+    world.secretStores.map(({ kind }) => kind),
+  );
   const actions = [
     ...kubernetesActions({ clusters, responderGroup: world.responderGroup }),
     ...awsActions({ accounts, clusters, secrets }),
@@ -65,6 +71,20 @@ export function environmentOf(
     ...registries.map(({ name, environment }) => ({ place: placeOf('registry', name), environment })),
   ];
   return places.find((one) => one.place === place)?.environment;
+}
+
+function storeOf(
+  store: World['secretStores'][number],
+  { clusters, accounts }: { clusters: ClusterRegistry; accounts: AccountRegistry },
+): SecretStore {
+  switch (store.kind) {
+    case 'kubernetes':
+      return kubernetesStore(store.name, clusters(store.cluster));
+    case 'aws-secrets-manager':
+      return awsStore(store.name, accounts(store.account));
+    case 'file':
+      return fileStore(store.name, store.directory);
+  }
 }
 
 function forgeOf(forge: World['forges'][number]): ForgeConfig {

@@ -1,11 +1,13 @@
 import { FirebreakError } from '../../domain/errors.ts';
+import type { Verb } from '../../domain/permission.ts';
 import { truncate } from '../../domain/safe-text.ts';
 import type { SecretStore, SecretStores } from '../../domain/secret.ts';
+import { storePermissions, type StoreKind } from './permissions.ts';
 
-/** Finds the store that a secret's name begins with. */
-export function secretStores(stores: readonly SecretStore[]): SecretStores {
+/** Finds the store that a secret's name begins with. `kinds`: of these stores, for the permissions that they need. */
+export function secretStores(stores: readonly SecretStore[], kinds: readonly StoreKind[] = []): SecretStores {
   const byName = new Map(stores.map((store) => [store.name, store]));
-  return (name) => {
+  const find = (name: string): ReturnType<SecretStores> => {
     const slash = name.indexOf('/');
     const store = byName.get(slash < 0 ? name : name.slice(0, slash));
     if (store !== undefined && slash > 0 && slash < name.length - 1)
@@ -15,4 +17,8 @@ export function secretStores(stores: readonly SecretStore[]): SecretStores {
       `secret ${JSON.stringify(truncate(name, 80))} is not <store>/<path> with one of the secretStores that are configured: ${[...byName.keys()].join(', ') || 'none'}`,
     );
   };
+  return Object.assign(find, {
+    permissions: (use: 'read' | 'write', verb: Verb) =>
+      [...new Set(kinds)].flatMap((kind) => storePermissions(kind, use, verb)),
+  });
 }
