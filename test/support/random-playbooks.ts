@@ -13,6 +13,7 @@ const actions = {
   'model.look': { effect: 'read', holds: false },
   'model.change': { effect: 'reversible', holds: false },
   'model.destroy': { effect: 'irreversible', holds: false },
+  'model.contain': { effect: 'contain', holds: true },
 } as const;
 
 const anybody = { from: ['responders'], count: 1, withinMs: 60_000, otherwise: 'deny' as const };

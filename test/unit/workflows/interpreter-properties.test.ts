@@ -1,83 +1,114 @@
-import { expect, test } from '@jest/globals';
-import { assert, nat, property } from 'fast-check';
+import { describe, expect, test } from '@jest/globals';
+import { assert, boolean, constantFrom, nat, property, record, type Arbitrary } from 'fast-check';
 import type { Playbook } from '../../../language/run/playbook.ts';
-import { createInterpreter } from '../../../workflows/interpreter/interpreter.ts';
-import type { Facts, Leaf } from '../../../workflows/interpreter/types.ts';
 import { playbooks } from '../../support/arbitrary-playbooks.ts';
+import { observe, type Observed, type World } from '../../support/observed-run.ts';
 import { seeded } from '../../support/soak.ts';
+import { Oracle } from '../../support/trace-oracles.ts';
 
-const facts: Facts = { inputs: {}, alert: {}, incident: { mode: 'approve' } };
-const maxMoves = 5_000;
+const numRuns = 300;
 
-interface Told {
-  lines: string[];
-  undone: string[];
-  leaves: Leaf[];
-}
-
-/** Runs a playbook in a world that chance decides; `resumes` takes it up from its JSON after every move. */
-function run(playbook: Playbook, seed: number, resumes: boolean): Told {
-  const random = seeded(seed);
-  let interpreter = createInterpreter(playbook, facts);
-  let now = 0;
-  const told: Told = { lines: [], undone: [], leaves: [] };
-  for (let move = 0; move < maxMoves; move += 1) {
-    const { commands, transitions } = interpreter.advance(now);
-    for (const { address, status, why = '' } of transitions) told.lines.push(`${address} ${status} ${why}`);
-    let undoing: string | undefined;
-    for (const command of commands) {
-      if (command.do === 'run') told.leaves.push(command.leaf);
-      if (command.do !== 'undo') continue;
-      undoing = command.address;
-      told.undone.push(undoing);
-    }
-    if (interpreter.ended() !== undefined) return told;
-    if (resumes) interpreter = createInterpreter(playbook, facts, interpreter.state());
-    if (undoing !== undefined) {
-      interpreter.take({ undone: undoing, ok: random() < 0.8 });
-      continue;
-    }
-    const running = interpreter.running();
-    const leaf = running[Math.floor(random() * running.length)];
-    if (leaf === undefined) {
-      now = interpreter.due();
-      if (now === Infinity) throw new Error('nothing runs, nothing is due, and it has not ended');
-      continue;
-    }
-    const fails = random() < 0.3;
-    const counts = leaf.step.kind === 'action' && leaf.step.undo === 'on-failure' && !fails;
-    interpreter.take({
-      step: leaf.address,
-      status: fails ? 'failed' : 'done',
-      outputs: { n: Math.floor(random() * 4) },
-      ...(counts ? { applied: true } : {}),
-    });
-  }
-  throw new Error(`it has not ended after ${maxMoves} moves`);
-}
-
-test('every playbook ends, the same way twice, also when it is taken up again after every move', () => {
-  assert(
-    property(playbooks(), nat(), (playbook, seed) => {
-      const told = run(playbook, seed, false);
-      expect(run(playbook, seed, false)).toEqual(told);
-      expect(run(playbook, seed, true)).toEqual(told);
-    }),
-    { numRuns: 150 },
-  );
+/** A stop of any kind, before some move or after the end. */
+const stops: Arbitrary<World['stop'] & {}> = record({
+  move: nat({ max: 25 }),
+  stop: record({
+    why: constantFrom('enough'),
+    running: constantFrom('finish' as const, 'stop' as const),
+    undo: boolean(),
+    always: boolean(),
+  }),
 });
 
-test('no step begun twice has the same attempt, and none that must not be undone is', () => {
+/** Judges many runs; and what is judged must have come up in some of them. */
+function everyRun(judge: (oracle: Oracle, observed: Observed) => { faults: string[]; had: boolean }): void {
+  let had = 0;
   assert(
     property(playbooks(), nat(), (playbook, seed) => {
-      const { leaves, undone } = run(playbook, seed, false);
-      const names = leaves.map(({ address, attempt }) => `${address}#${attempt}`);
-      expect(new Set(names).size).toBe(names.length);
-      const undoable = leaves.flatMap(({ address, step }) =>
-        step.kind === 'action' && step.undo === 'on-failure' ? [address] : [],
-      );
-      expect(undone.filter((address) => !undoable.includes(address))).toEqual([]);
+      const observed = observe(playbook, { seed });
+      const judged = judge(new Oracle(playbook, observed), observed);
+      expect(judged.faults).toEqual([]);
+      had += judged.had ? 1 : 0;
     }),
-    { numRuns: 150 },
+    { numRuns: 5 * numRuns },
   );
+  expect(had).toBeGreaterThan(0);
+}
+
+describe('every playbook', () => {
+  test('ends, and goes the same way twice', () => {
+    assert(
+      property(playbooks(), nat(), (playbook, seed) => {
+        expect(observe(playbook, { seed })).toEqual(observe(playbook, { seed }));
+      }),
+      { numRuns },
+    );
+  });
+
+  test('goes on as it would have when it is taken up again at any moments, also before what came is acted upon', () => {
+    assert(
+      property(playbooks(), nat(), nat(), (playbook, seed, chance) => {
+        const random = seeded(chance);
+        const resumes = chance % 4 === 0 ? () => true : () => random() < 0.2;
+        expect(observe(playbook, { seed, resumes })).toEqual(observe(playbook, { seed }));
+      }),
+      { numRuns },
+    );
+  });
+
+  test('begins a step when what it needs has ended well', () => {
+    everyRun((oracle, { sights }) => ({
+      faults: oracle.order(),
+      had: sights.some((sight) => sight.saw === 'status' && sight.why.startsWith('needs a step')),
+    }));
+  });
+
+  test('runs as many items at a time as it may, and no more', () => {
+    everyRun((oracle) => {
+      const { faults, most } = oracle.beside();
+      return { faults, had: most > 1 };
+    });
+  });
+
+  test('undoes newest first, all that it must, and never a containment', () => {
+    everyRun((oracle, { sights }) => ({
+      faults: oracle.undos(),
+      had: sights.filter(({ saw }) => saw === 'undo').length > 1,
+    }));
+  });
+
+  test('never begins a step twice under the same attempt', () => {
+    everyRun((_oracle, { sights }) => {
+      const names = sights.flatMap((sight) =>
+        sight.saw === 'run' ? [`${sight.leaf.address}#${sight.leaf.attempt}`] : [],
+      );
+      const twice = names.filter((name, index) => names.indexOf(name) !== index);
+      return { faults: twice, had: names.some((name) => !name.endsWith('#1')) };
+    });
+  });
+});
+
+function stopped(playbook: Playbook, world: World): void {
+  const observed = observe(playbook, world);
+  const oracle = new Oracle(playbook, observed);
+  expect([...oracle.stop(), ...oracle.undos(), ...oracle.order(), ...oracle.beside().faults]).toEqual([]);
+}
+
+describe('a stop', () => {
+  test('takes effect at once, and undoes, finishes and runs what it says', () => {
+    assert(
+      property(playbooks(), nat(), stops, (playbook, seed, stop) => stopped(playbook, { seed, stop })),
+      { numRuns: 2 * numRuns },
+    );
+  });
+
+  test('goes the same way when it is taken up again after every move', () => {
+    assert(
+      property(playbooks(), nat(), stops, (playbook, seed, stop) => {
+        expect(observe(playbook, { seed, stop, resumes: () => true })).toEqual(
+          observe(playbook, { seed, stop }),
+        );
+      }),
+      { numRuns },
+    );
+  });
 });
