@@ -178,6 +178,26 @@ describe('an undo', () => {
   });
 });
 
+test('a reversible change that an incident in automatic mode made without a person', async () => {
+  const findings = await found(async (dir) => {
+    let opening: JsonObject = {};
+    const start = (event: JsonObject) => object(event['workflowExecutionStartedEventAttributes'])['input'];
+    await editPayloads(dir, start, (input) => {
+      opening = object(object(input['opening'])['payload']);
+      return input;
+    });
+    const forged = { ...opening, type: 'firebreak/opening/v1', mode: 'automatic' };
+    const signed = jsonCopy(await specimen.engine.state.gatewaySigner.sign(forged));
+    await editPayloads(dir, start, (input) => ({ ...input, mode: 'automatic', opening: signed }));
+    await editPayloads(
+      dir,
+      inputOfActivity('test.change.apply'),
+      warrantOf(({ gate: _gate, ...warrant }) => ({ ...warrant, opening: signed, automatic: true })),
+    );
+  });
+  expect(findings).toEqual(matching('FB5608', /test\.change\.apply.*without a person's approval/));
+});
+
 describe('a form', () => {
   test('whose answer was changed in the ledger', async () => {
     const findings = await found(async (dir) => {
