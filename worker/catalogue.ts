@@ -51,7 +51,7 @@ export function catalogue(configured: Partial<World> = {}): Catalogue {
     world.secretStores.map(({ kind }) => kind),
   );
   const actions = [
-    ...kubernetesActions({ clusters, responderGroup: world.responderGroup }),
+    ...kubernetesActions({ clusters, responderGroup: world.responderGroup, secrets }),
     ...awsActions({ accounts, clusters, secrets }),
     ...ciActions({ forges, secrets }),
     ...registryActions({ registries, secrets }),

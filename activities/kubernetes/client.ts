@@ -22,6 +22,8 @@ export interface ListOptions extends CallOptions {
   fieldSelector?: string;
   /** More than this is an error (`TooLarge`); 20,000 when absent. */
   maxItems?: number;
+  /** Only `metadata` is sent, as kind PartialObjectMetadata: what a Secret holds stays where it is. */
+  metadataOnly?: boolean;
 }
 
 export interface Listed<T> {
@@ -109,7 +111,12 @@ export function createCluster(config: ClusterConfig): Cluster {
   async function listOnce(location: Location, options: ListOptions): Promise<Listed<KubernetesObject>> {
     const items: KubernetesObject[] = [];
     const maxItems = options.maxItems ?? MAX_ITEMS;
-    const call = at('list', location, options);
+    const call = {
+      ...at('list', location, options),
+      ...(options.metadataOnly === true
+        ? { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=1' }
+        : {}),
+    };
     let next = '';
     let limit = PAGE;
     for (;;) {

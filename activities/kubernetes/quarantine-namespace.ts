@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Action } from '../../domain/action.ts';
+import type { SecretStores } from '../../domain/secret.ts';
 import type { ClusterRegistry } from './client.ts';
 import { typed } from '../failure.ts';
 import { apply } from './quarantine/apply.ts';
@@ -14,6 +15,8 @@ export interface KubernetesOptions {
   clusters: ClusterRegistry;
   /** The Kubernetes group whose members may act in a frozen namespace. */
   responderGroup: string;
+  /** Where a new value may come from. */
+  secrets: SecretStores;
 }
 
 const name = 'kubernetes.quarantine-namespace';
@@ -28,7 +31,10 @@ const input = z.strictObject({
 type Input = z.infer<typeof input>;
 
 /** Cuts a namespace off the network and freezes it, without stopping anything in it. */
-export function quarantineNamespace({ clusters, responderGroup }: KubernetesOptions): Action<Input> {
+export function quarantineNamespace({
+  clusters,
+  responderGroup,
+}: Pick<KubernetesOptions, 'clusters' | 'responderGroup'>): Action<Input> {
   return {
     name,
     title: 'Quarantine a namespace',

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { clusterRegistry, createCluster } from '../../activities/kubernetes/client.ts';
 import { kubernetesActions } from '../../activities/kubernetes/index.ts';
 import { resources } from '../../activities/kubernetes/resources.ts';
+import { secretStores } from '../../activities/secrets/index.ts';
 import { contextOf } from '../support/action-context.ts';
 import { changesBy } from '../support/audit-log.ts';
 import {
@@ -20,6 +21,7 @@ import {
 
 const run = promisify(execFile);
 
+const secrets = secretStores([]);
 let house: House;
 beforeAll(async () => {
   house = await openHouse();
@@ -315,13 +317,13 @@ test('a namespace that serves the cluster is named as such', async () => {
 
 test('a verb that RBAC does not grant, and a cluster that is down, are said clearly', async () => {
   const nobody = await house.as('nobody');
-  const [powerless] = kubernetesActions({ clusters: clusterRegistry([nobody]), responderGroup });
+  const [powerless] = kubernetesActions({ clusters: clusterRegistry([nobody]), responderGroup, secrets });
   await expect(powerless?.plan(contextOf(house.evidence), requestFor('default'))).rejects.toMatchObject({
     type: 'FB3202',
     nonRetryable: true,
     message: expect.stringMatching(/cannot (get namespaces|list \w+).*forbidden.*grant it/s),
   });
-  const [elsewhere] = kubernetesActions({ clusters: clusterRegistry([]), responderGroup });
+  const [elsewhere] = kubernetesActions({ clusters: clusterRegistry([]), responderGroup, secrets });
   await expect(elsewhere?.plan(contextOf(house.evidence), requestFor('default'))).rejects.toMatchObject({
     type: 'FB3201',
   });
@@ -331,7 +333,7 @@ test('a verb that RBAC does not grant, and a cluster that is down, are said clea
     environment: 'staging',
     kubeconfig: house.kubernetes.adminKubeconfig,
   });
-  const [unreachable] = kubernetesActions({ clusters: clusterRegistry([away]), responderGroup });
+  const [unreachable] = kubernetesActions({ clusters: clusterRegistry([away]), responderGroup, secrets });
   await house.kubernetes.stopApiServer();
   try {
     await expect(unreachable?.plan(contextOf(house.evidence), requestFor('default'))).rejects.toMatchObject({

@@ -9,6 +9,7 @@ import { kubernetesActions } from '../../activities/kubernetes/index.ts';
 import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import { rbacManifests } from '../../activities/kubernetes/rbac.ts';
 import { resources, type KubernetesObject, type Location } from '../../activities/kubernetes/resources.ts';
+import { secretStores } from '../../activities/secrets/index.ts';
 import type { Action, Mandate, Plan } from '../../domain/action.ts';
 import type { EvidenceStore } from '../../domain/evidence.ts';
 import type { Permission } from '../../domain/permission.ts';
@@ -42,7 +43,11 @@ export async function openHouse(): Promise<House> {
     open(await kubernetes.kubeconfigFor(user, groups));
   const admin = open(kubernetes.adminKubeconfig);
   const engine = await as(engineUser);
-  const [quarantine] = kubernetesActions({ clusters: clusterRegistry([engine]), responderGroup });
+  const [quarantine] = kubernetesActions({
+    clusters: clusterRegistry([engine]),
+    responderGroup,
+    secrets: secretStores([]),
+  });
   if (quarantine === undefined) throw new Error('there is no action');
   await install(admin, quarantine.permissions);
   const evidence = await openEvidence(join(dir, 'evidence'), {

@@ -11,6 +11,7 @@ import { clusterRegistry, createCluster, type Cluster } from '../../activities/k
 import { kubernetesActions } from '../../activities/kubernetes/index.ts';
 import { rbacManifests } from '../../activities/kubernetes/rbac.ts';
 import { resources } from '../../activities/kubernetes/resources.ts';
+import { secretStores } from '../../activities/secrets/index.ts';
 import type { IncidentView } from '../../domain/incident.ts';
 import { openState, type State } from '../../stores/index.ts';
 import { startKubernetes, type Kubernetes } from '../../testbed/kubernetes.ts';
@@ -138,7 +139,11 @@ export class Whole {
 
   /** Gives the engine what its actions declare, as `firebreak action permissions` prints it. */
   async grant(): Promise<void> {
-    const actions = kubernetesActions({ clusters: clusterRegistry([]), responderGroup });
+    const actions = kubernetesActions({
+      clusters: clusterRegistry([]),
+      responderGroup,
+      secrets: secretStores([]),
+    });
     const manifests = rbacManifests({
       permissions: actions.flatMap(({ permissions }) => permissions),
       engine: { kind: 'User', name: engineUser },

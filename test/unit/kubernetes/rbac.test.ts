@@ -2,10 +2,12 @@ import { expect, test } from '@jest/globals';
 import { clusterRegistry } from '../../../activities/kubernetes/client.ts';
 import { kubernetesActions } from '../../../activities/kubernetes/index.ts';
 import { rbacManifests } from '../../../activities/kubernetes/rbac.ts';
+import { secretStores } from '../../../activities/secrets/index.ts';
 
 const permissions = kubernetesActions({
   clusters: clusterRegistry([]),
   responderGroup: 'responders',
+  secrets: secretStores([]),
 }).flatMap((action) => action.permissions);
 const manifests = rbacManifests({
   permissions,
