@@ -16,8 +16,13 @@ export function commandLine<T extends ParseArgsConfig>(
   try {
     return parseArgs(config);
   } catch (error) {
-    const [what] = (error instanceof Error ? error.message : String(error)).split('. ');
-    process.stderr.write(`${what}\n\n${usage}`);
-    process.exit(2);
+    return refuse(usage, error);
   }
+}
+
+function refuse(usage: string, error: unknown): never {
+  // What follows the first sentence is about how to quote a dash.
+  const [what] = (error instanceof Error ? error.message : String(error)).split('. ');
+  process.stderr.write(`${what}\n\n${usage}`);
+  process.exit(2);
 }
