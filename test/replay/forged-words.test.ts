@@ -58,6 +58,8 @@ const inputOfActivity = (type: string) => (event: JsonObject) => {
   return object(scheduled['activityType'])['name'] === type ? scheduled['input'] : undefined;
 };
 
+const inputOfStart = (event: JsonObject) => object(event['workflowExecutionStartedEventAttributes'])['input'];
+
 const argumentOfUpdate =
   (about: (payload: JsonObject) => boolean) =>
   (event: JsonObject): Json | undefined => {
@@ -181,14 +183,13 @@ describe('an undo', () => {
 test('a reversible change that an incident in automatic mode made without a person', async () => {
   const findings = await found(async (dir) => {
     let opening: JsonObject = {};
-    const start = (event: JsonObject) => object(event['workflowExecutionStartedEventAttributes'])['input'];
-    await editPayloads(dir, start, (input) => {
+    await editPayloads(dir, inputOfStart, (input) => {
       opening = object(object(input['opening'])['payload']);
       return input;
     });
     const forged = { ...opening, type: 'firebreak/opening/v1', mode: 'automatic' };
     const signed = jsonCopy(await specimen.engine.state.gatewaySigner.sign(forged));
-    await editPayloads(dir, start, (input) => ({ ...input, mode: 'automatic', opening: signed }));
+    await editPayloads(dir, inputOfStart, (input) => ({ ...input, mode: 'automatic', opening: signed }));
     await editPayloads(
       dir,
       inputOfActivity('test.change.apply'),

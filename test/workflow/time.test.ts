@@ -150,7 +150,9 @@ timed(
     expect(world.on).toContain('kept');
     const entries = await checkLedger(engine, incident);
     expect(
-      entries.filter(({ kind, data }) => kind === 'notice.told' && String(data['about']).startsWith('kept/')),
+      entries.filter(
+        ({ kind, data }) => kind === 'notice.told' && /^"kept\//.test(JSON.stringify(data['about'])),
+      ),
     ).toHaveLength(2);
   },
   60_000,
