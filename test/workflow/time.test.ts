@@ -151,7 +151,7 @@ timed(
     const entries = await checkLedger(engine, incident);
     expect(
       entries.filter(
-        ({ kind, data }) => kind === 'notice.told' && /^"kept\//.test(JSON.stringify(data['about'])),
+        ({ kind, data }) => kind === 'notice.told' && JSON.stringify(data['about'])?.startsWith('"kept/'),
       ),
     ).toHaveLength(2);
   },
