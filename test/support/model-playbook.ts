@@ -5,26 +5,37 @@ import { readingName } from './model-world.ts';
 const hour = 3_600_000;
 
 /** Longer than any run of the model: nobody's time is up before the test says so. */
-const patient: Approval = { from: ['responders'], count: 1, withinMs: 3_000 * hour, otherwise: 'deny' };
+export const patience = 3_000 * hour;
+const patient: Approval = { from: ['responders'], count: 1, withinMs: patience, otherwise: 'deny' };
 
 /**
  * Makes a playbook one that the model can steer: every action is asked about first, every reading is the world's to hold up, and its times are hours that differ
- * from each other, to be skipped, or, `untimed`, no time at all.
+ * from each other, to be skipped, or, `untimed`, no time at all. A `chain` of runs has no readings: while one is under way, a run that is about to hand on
+ * begins nothing else, and when that is nobody outside can tell.
  */
-export function steerable(playbook: Playbook, untimed: boolean): Playbook {
+export function steerable(
+  playbook: Playbook,
+  { untimed, chain }: { untimed: boolean; chain: boolean },
+): Playbook {
   const copy = structuredClone(playbook);
   let times = 0;
   const time = () => {
     times += 1;
     return untimed ? 0 : hour + times * 127_000;
   };
-  for (const { step } of walkSteps(copy)) steer(step, time, untimed);
-  const effects = Object.fromEntries(
-    Object.values(copy.actions).map((action) => [action.name, { ...action, holds: false }]),
-  );
-  const reading = Object.values(effects)[0];
+  for (const { step } of walkSteps(copy)) {
+    if (chain && step.kind === 'wait') {
+      delete step.until;
+      step.forMs = 0;
+    }
+    steer(step, time, untimed);
+  }
+  const reading = Object.values(copy.actions)[0];
   if (reading === undefined) throw new RangeError('a playbook without any action: the model needs one');
-  copy.actions = { ...effects, [readingName]: { ...reading, name: readingName, effect: 'read' } };
+  copy.actions = {
+    ...copy.actions,
+    [readingName]: { ...reading, name: readingName, effect: 'read', holds: false },
+  };
   return copy;
 }
 

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { z } from 'zod';
-import { worst, type Action, type ActionSignature, type Claim } from '../../domain/action.ts';
+import { worst, type Action, type ActionSignature, type Claim, type Effect } from '../../domain/action.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { appliedWith, authorityOn, contract, planOf, undoneWith, type Place } from './test-action.ts';
 
@@ -14,9 +14,24 @@ export class ModelWorld {
   readonly directives = new Map<string, Directive>();
   /** By address: readings that are under way. */
   readonly reading = new Map<string, () => void>();
-  /** Addresses whose change stands. */
-  readonly applied = new Set<string>();
+  /** By address: changes that stand. */
+  readonly applied = new Map<string, Effect>();
+  /** Addresses whose undo fails. */
+  readonly stuck = new Set<string>();
+  readonly #holdsUp: (name: string) => boolean;
   #plans = 0;
+  #isLetGo = false;
+
+  /** @param holdsUp actions whose plans wait to be let go: those that nobody is asked about */
+  constructor(holdsUp: (name: string) => boolean) {
+    this.#holdsUp = holdsUp;
+  }
+
+  /** Ends all that waits, now and later: a worker with an activity under way does not stop. */
+  letGo(): void {
+    this.#isLetGo = true;
+    for (const go of this.reading.values()) go();
+  }
 
   /** An action of that name and effect. Every plan of it asks for an authority of its own, so that no approval covers a second attempt. */
   action({ name, effect }: Pick<ActionSignature, 'name' | 'effect'>): Action {
@@ -34,9 +49,9 @@ export class ModelWorld {
         heartbeatMs: 20_000,
         attempts: 1,
       },
-      holds: false,
+      holds: effect === 'contain',
       plan: async (context, { step }) => {
-        if (isReading(name)) {
+        if (this.#holdsUp(name) && !this.#isLetGo) {
           await new Promise<void>((resolve) => this.reading.set(step, resolve));
           this.reading.delete(step);
         }
@@ -55,7 +70,7 @@ export class ModelWorld {
         this.directives.delete(step);
         if ('fails' in told)
           throw ApplicationFailure.create({ type: 'Broken', nonRetryable: true, message: told.fails });
-        if (effect !== 'read') this.applied.add(step);
+        if (effect !== 'read') this.applied.set(step, effect);
         return appliedWith(told.outputs);
       },
       verify: async (_context, { step }) => {
@@ -64,7 +79,12 @@ export class ModelWorld {
         return { state: stands ? 'in-place' : 'absent', verdict: worst(claims), claims };
       },
       undo: async (_context, { step }) => {
+        if (this.stuck.has(step))
+          throw ApplicationFailure.create({ type: 'Broken', nonRetryable: true, message: 'it sticks' });
         this.applied.delete(step);
+        // All contain the same target: the last to let go restores it for the others too.
+        if (effect === 'contain')
+          for (const [other, does] of this.applied) if (does === effect) this.applied.delete(other);
         return undoneWith();
       },
     };
@@ -73,7 +93,3 @@ export class ModelWorld {
 
 /** The name under which a `wait` reads: nobody approves it, so that the world itself holds it up. */
 export const readingName = 'model.read';
-
-function isReading(name: string): boolean {
-  return name === readingName;
-}

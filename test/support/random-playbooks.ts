@@ -34,6 +34,14 @@ class Drawing {
 
   playbook(): Playbook {
     const steps = this.#list(2 + this.#below(3), 0, []);
+    // What goes well to its end is undone for nothing else.
+    if (this.#chance(0.4))
+      steps.push({
+        kind: 'fail',
+        id: 'last',
+        needs: steps.map(({ id }) => id),
+        message: { literal: 'on purpose' },
+      });
     return {
       schema: 'firebreak/playbook/v1',
       id: 'M-1',
