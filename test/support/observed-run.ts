@@ -32,7 +32,7 @@ export interface World {
   resumes?: (moment: number) => boolean;
 }
 
-export const facts: Facts = { inputs: {}, alert: {}, incident: { mode: 'approve' } };
+const facts: Facts = { inputs: {}, alert: {}, incident: { mode: 'approve' } };
 const maxMoves = 5_000;
 
 /** Runs a playbook in a world that chance decides, and writes down all that can be seen. @throws when it does not end */
