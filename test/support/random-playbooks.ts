@@ -19,6 +19,14 @@ const actions = {
 const anybody = { from: ['responders'], count: 1, withinMs: 60_000, otherwise: 'deny' as const };
 const question: Template = { literal: 'Go on?' };
 const minute = 60_000;
+const changed: Step = {
+  kind: 'action',
+  id: 'first',
+  needs: [],
+  uses: 'model.change',
+  with: { map: {} },
+  undo: 'on-failure',
+};
 
 /** Draws whole playbooks: every kind of step, nested, with retries, timeouts, handlers, children and conditions. */
 class Drawing {
@@ -34,14 +42,12 @@ class Drawing {
 
   playbook(): Playbook {
     const steps = this.#list(2 + this.#below(3), 0, []);
-    // What goes well to its end is undone for nothing else.
-    if (this.#chance(0.4))
-      steps.push({
-        kind: 'fail',
-        id: 'last',
-        needs: steps.map(({ id }) => id),
-        message: { literal: 'on purpose' },
-      });
+    // So that something is undone: a change that nothing comes before, and a failure that everything does.
+    if (this.#chance(0.5)) {
+      const message = { literal: 'on purpose' };
+      steps.push({ kind: 'fail', id: 'last', needs: steps.map(({ id }) => id), message });
+      steps.unshift(changed);
+    }
     return {
       schema: 'firebreak/playbook/v1',
       id: 'M-1',
