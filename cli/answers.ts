@@ -110,6 +110,13 @@ const view = z.looseObject({
         expiresAt: z.string(),
       }),
       digest: z.string(),
+      consequences: z.looseObject({
+        ifApproved: z.array(z.string()),
+        ifDenied: z.array(z.string()),
+        changes: z.array(z.string()),
+        changeCount: z.number(),
+        undo: z.string(),
+      }),
       escalated: z.boolean(),
       decisions: z.array(z.looseObject({ person: z.string(), verdict: z.string(), at: z.string() })),
     }),

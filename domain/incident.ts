@@ -99,6 +99,14 @@ export interface StepView {
 export interface GateView {
   gate: Gate;
   digest: Digest;
+  /** What the person who decides is told in Slack as well. At most 50 changes; `changeCount` has all. */
+  consequences: {
+    ifApproved: string[];
+    ifDenied: string[];
+    changes: string[];
+    changeCount: number;
+    undo: string;
+  };
   decisions: { person: string; verdict: 'approve' | 'deny'; at: string }[];
   escalated: boolean;
 }

@@ -45,9 +45,16 @@ export class Gates {
   }
 
   views(): GateView[] {
-    return [...this.#open.values()].map(({ gate, digest, decisions, escalated }) => ({
+    return [...this.#open.values()].map(({ gate, digest, question, decisions, escalated }) => ({
       gate,
       digest,
+      consequences: {
+        ifApproved: question.ifApproved,
+        ifDenied: question.ifDenied,
+        changes: question.changes,
+        changeCount: question.changeCount,
+        undo: question.undo,
+      },
       decisions,
       escalated,
     }));

@@ -6,7 +6,10 @@ import { limits } from './limits.ts';
 import { duration, when } from './time.ts';
 
 /** A gate as the person sees it who is to decide: all that its digest binds, and what the step does not cover. */
-export function renderGate(view: ShownIncident, { gate, digest, decisions, escalated }: ShownGate): string {
+export function renderGate(
+  view: ShownIncident,
+  { gate, digest, consequences, decisions, escalated }: ShownGate,
+): string {
   const { approval } = gate;
   const who = `${approval.count} of ${approval.from.map((group) => safe(group, 64)).join(', ')}`;
   const answers = gate.purpose === 'answer';
@@ -16,6 +19,7 @@ export function renderGate(view: ShownIncident, { gate, digest, decisions, escal
     field('Incident', `${safe(view.incident, 64)}, ${safe(view.title)}`),
     ...(gate.question === undefined ? [] : [field('Question', safe(gate.question, 2_000))]),
     ...Object.entries(gate.form ?? {}).map(([name, one]) => field('Field', asked(name, one))),
+    ...impact(consequences, answers),
     ...gate.authorities.flatMap(authority),
     ...(gate.undo === undefined ? [] : [field('Then', 'a later failure undoes it, without asking again')]),
     ...(gate.hold === undefined
@@ -34,6 +38,21 @@ export function renderGate(view: ShownIncident, { gate, digest, decisions, escal
     ...limits(notCovered(view, gate.id)),
   ];
   return lines.join('\n');
+}
+
+/** What happens either way, as Slack says it. */
+function impact(
+  { ifApproved, ifDenied, changes, changeCount, undo }: ShownGate['consequences'],
+  answers: boolean,
+): string[] {
+  const rest = changeCount - changes.length;
+  return [
+    ...ifApproved.map((text) => field(answers ? 'If answered' : 'If approved', safe(text))),
+    ...ifDenied.map((text) => field(answers ? 'If not' : 'If denied', safe(text))),
+    ...changes.map((text) => field('Change', safe(text))),
+    ...(rest > 0 ? [field('', `and ${rest} more changes`)] : []),
+    ...(undo === '' ? [] : [field('To undo', safe(undo))]),
+  ];
 }
 
 const purposes: { readonly [purpose: string]: string } = {

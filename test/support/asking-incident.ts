@@ -31,7 +31,20 @@ export function gate(id = 'quarantine', purpose: Gate['purpose'] = 'contain'): G
 }
 
 export function open(...gates: Gate[]): GateView[] {
-  return gates.map((one) => ({ gate: one, digest: gateDigest(one), decisions: [], escalated: false }));
+  const consequences = {
+    ifApproved: [`cuts it off ${hostile}`],
+    ifDenied: ['it goes on talking'],
+    changes: ['delete networkpolicies/allow-web'],
+    changeCount: 3,
+    undo: 'puts it back',
+  };
+  return gates.map((one) => ({
+    gate: one,
+    digest: gateDigest(one),
+    consequences,
+    decisions: [],
+    escalated: false,
+  }));
 }
 
 export function view(more: Partial<IncidentView> = {}): IncidentView {
