@@ -114,7 +114,7 @@ export function createCluster(config: ClusterConfig): Cluster {
     const call = {
       ...at('list', location, options),
       ...(options.metadataOnly === true
-        ? { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=1' }
+        ? { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' }
         : {}),
     };
     let next = '';

@@ -70,7 +70,7 @@ export async function openHouse(): Promise<House> {
 }
 
 /** Applies the generated manifests as an administrator would. */
-async function install(admin: Cluster, permissions: readonly Permission[]): Promise<void> {
+export async function install(admin: Cluster, permissions: readonly Permission[]): Promise<void> {
   const manifests = rbacManifests({
     permissions,
     engine: { kind: 'User', name: engineUser },

@@ -6,6 +6,7 @@ const texts = {
   'bare-pod': 'Pods without a controller: nobody would start them again.',
   job: 'Pods of Jobs: their work would begin again, or be lost.',
   'other-controller': 'Pods whose controller has no rolling restart that is known here.',
+  breaks: 'Workloads that need what is gone for good: their new pods could not start.',
   paused: 'Deployments that are paused: a change of their template starts nothing.',
   'on-delete': 'Workloads with the update strategy OnDelete: a person deletes their pods.',
   partition: 'StatefulSets with a partition: only a part of their pods would be replaced.',

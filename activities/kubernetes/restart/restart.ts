@@ -2,12 +2,11 @@ import type { ActionContext, Change, Mandate } from '../../../domain/action.ts';
 import { digest } from '../../../domain/json.ts';
 import type { Cluster } from '../client.ts';
 import { isKubernetesError } from '../errors.ts';
+import { meaningDigest } from '../quarantine/marks.ts';
 import { changeOf, settled } from '../quarantine/write.ts';
 import type { LeftWhy } from './left.ts';
 import { awaitRollouts } from './rollout.ts';
-import type { Spared } from './spare.ts';
-import { findUsers, type Left } from './users.ts';
-import type { Uses } from './uses.ts';
+import { findUsers, type Left, type Selection } from './users.ts';
 import { labelOf, locationOf, type Workload } from './workload.ts';
 
 /** What `kubectl rollout restart` writes. */
@@ -15,10 +14,8 @@ const restartedAt = 'kubectl.kubernetes.io/restartedAt';
 /** Whose restart it was: a retry finds it, and does not restart again. */
 const restartedFor = 'firebreak.dev/restarted-for';
 
-export interface RestartRequest {
+export interface RestartRequest extends Selection {
   namespace: string;
-  uses: Uses;
-  spared: Spared;
   /** Most workloads to restart. */
   cap: number;
   /** Milliseconds for workloads to come up before those that share a budget with them follow. */
@@ -50,10 +47,11 @@ export async function restartUsers(
   context: ActionContext,
   cluster: Cluster,
   mandate: Pick<Mandate, 'incident' | 'step' | 'authority'>,
-  { namespace, uses, spared, cap, waveMs }: RestartRequest,
+  request: RestartRequest,
 ): Promise<Restarted> {
+  const { namespace, cap, waveMs } = request;
   const mark = restartMark(mandate);
-  const users = await findUsers(cluster, namespace, { uses, spared }, context.signal);
+  const users = await findUsers(cluster, namespace, request, context.signal);
   // One time for all attempts and workers: the same patch twice changes nothing.
   const { data } = await context.intend(`restart in ${namespace}`, { at: context.now().toISOString() });
   const done: Restarted = { changes: [], already: 0, left: [...users.left], workloads: 0 };
@@ -100,7 +98,7 @@ export async function restartUsers(
     try {
       const after = await cluster.patch<Workload>(locationOf(workload), patch, { signal: context.signal });
       const change = changeOf('update', after, `${what} restarts, by its own rolling strategy`);
-      done.changes.push(change);
+      done.changes.push({ ...change, before: meaningDigest(workload) });
       done.workloads++;
     } catch (error) {
       // Gone, or another one by now: it started with what is new. What admission refuses is left to a person.
@@ -111,11 +109,21 @@ export async function restartUsers(
   }
 }
 
+/** A restart as it is planned: what its template becomes depends on when. */
+export function plannedRestart(workload: Workload): Change {
+  const { after: _, ...change } = changeOf(
+    'update',
+    workload,
+    `${labelOf(workload)} restarts, by its own rolling strategy`,
+  );
+  return { ...change, before: meaningDigest(workload) };
+}
+
 /** The workloads of a namespace that bear the mark of a restart. */
 export async function restartedBy(
   cluster: Cluster,
   mark: string,
-  request: Pick<RestartRequest, 'namespace' | 'uses' | 'spared'>,
+  request: Omit<RestartRequest, 'cap' | 'waveMs'>,
   signal: AbortSignal,
 ): Promise<{ restarted: Workload[]; others: Workload[]; left: Left[] }> {
   const { waves, left } = await findUsers(cluster, request.namespace, request, signal);

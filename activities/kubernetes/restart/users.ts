@@ -22,11 +22,19 @@ export interface Users {
   pods: number;
 }
 
+/** What to look for. */
+export interface Selection {
+  uses: Uses;
+  /** Templates whose new pods could not start, for what they need is gone for good. */
+  breaks?: Uses;
+  spared: Spared;
+}
+
 /** Workloads and pods of a namespace that use something, by their templates and by what their pods really have. Reads only. */
 export async function findUsers(
   cluster: Cluster,
   namespace: string,
-  { uses, spared }: { uses: Uses; spared: Spared },
+  { uses, breaks, spared }: Selection,
   signal: AbortSignal,
 ): Promise<Users> {
   const at = { namespace };
@@ -41,6 +49,7 @@ export async function findUsers(
   const workloads = [...deployments.items, ...statefulSets.items, ...daemonSets.items];
   return judge({
     uses,
+    ...(breaks === undefined ? {} : { breaks }),
     spared,
     pods: pods.items,
     workloads,
@@ -49,9 +58,7 @@ export async function findUsers(
   });
 }
 
-interface World {
-  uses: Uses;
-  spared: Spared;
+interface World extends Selection {
   pods: readonly Pod[];
   workloads: readonly Workload[];
   replicaSets: readonly KubernetesObject[];
@@ -59,7 +66,7 @@ interface World {
 }
 
 /** Pure: what to restart, in which order, and what is left, with the reason. */
-export function judge({ uses, spared, pods, workloads, replicaSets, budgets }: World): Users {
+export function judge({ uses, breaks, spared, pods, workloads, replicaSets, budgets }: World): Users {
   const byUid = new Map(workloads.map((workload) => [workload.metadata.uid, workload]));
   const parents = new Map(replicaSets.map((set) => [set.metadata.uid, controllerOf(set)?.uid]));
   const live = pods.filter(({ status }) => status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
@@ -86,7 +93,11 @@ export function judge({ uses, spared, pods, workloads, replicaSets, budgets }: W
     if (!uses(workload.spec?.template?.spec ?? {}) && !own.some(({ spec }) => uses(spec ?? {}))) continue;
     // Nothing runs: whatever starts later starts with what is new.
     if (own.length === 0 && sizeOf(workload) === 0) continue;
-    const why = own.some((pod) => isSpared(pod, spared)) ? 'suspect' : unfit(workload);
+    const why = own.some((pod) => isSpared(pod, spared))
+      ? 'suspect'
+      : breaks?.(workload.spec?.template?.spec ?? {}) === true
+        ? 'breaks'
+        : unfit(workload);
     if (why === undefined) wanted.push(workload);
     else left.push({ object: labelOf(workload), why });
   }

@@ -13,7 +13,7 @@ export async function verifyRestarts(
   context: ActionContext,
   cluster: Cluster,
   mandate: Pick<Mandate, 'incident' | 'step' | 'authority'>,
-  request: Pick<RestartRequest, 'namespace' | 'uses' | 'spared'> & { what: string; withinMs: number },
+  request: Omit<RestartRequest, 'cap' | 'waveMs'> & { what: string; withinMs: number },
 ): Promise<Claim[]> {
   const { namespace, what, withinMs } = request;
   const found = await restartedBy(cluster, restartMark(mandate), request, context.signal);
