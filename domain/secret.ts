@@ -1,4 +1,7 @@
 import type { Permission, Verb } from './permission.ts';
+import { placeholder, remember } from './redaction.ts';
+
+export { placeholder } from './redaction.ts';
 
 /**
  * A secret value on its way from a source to a store, inside one activity. It shows itself to nobody who does not ask by `reveal`: text, JSON, logs
@@ -10,6 +13,7 @@ export class Secret {
   constructor(value: string) {
     if (value === '') throw new RangeError('an empty text is no secret');
     this.#value = value;
+    remember(value);
   }
 
   /** The value. Only for the call that sends it to where it is used or kept. */
@@ -30,9 +34,6 @@ export class Secret {
     return placeholder;
   }
 }
-
-/** What stands where a secret was. */
-export const placeholder = '[secret]';
 
 /** For whom and how long a store is asked. */
 export interface SecretCall {
