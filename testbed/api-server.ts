@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { EventEmitter, on, once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import { freePort } from './ports.ts';
  * - `silent`: nothing is done and nothing answered: the caller's own timeout must end it.
  * - `status`: an error of an edge in front, as HTML; nothing is done.
  * - `ratelimited`: 429 with Retry-After; nothing is done.
- * - `delay`: it is carried out and answered after a while.
+ * - `delay`: it is carried out after a while, also when the caller has gone meanwhile.
  */
 export type ApiFault =
   | { kind: 'lost' }
@@ -56,6 +56,8 @@ export interface ApiCall {
 export interface ApiServer {
   url: string;
   calls: ApiCall[];
+  /** Resolves at the next call of such a path, when it has come. */
+  sawCall(path: RegExp): Promise<void>;
   /** Earlier faults are used up first. */
   fault(fault: ApiFault, scope?: ApiFaultScope): void;
   stop(): Promise<void>;
@@ -68,6 +70,7 @@ export async function startApiServer(
   handle: (request: ApiRequest) => ApiReply | Promise<ApiReply>,
 ): Promise<ApiServer> {
   const calls: ApiCall[] = [];
+  const arrivals = new EventEmitter();
   let planned: { fault: ApiFault; scope: ApiFaultScope; left: number }[] = [];
 
   function take(method: string, path: string): ApiFault | undefined {
@@ -86,6 +89,7 @@ export async function startApiServer(
     const { pathname, searchParams: query } = new URL(incoming.url ?? '/', 'http://127.0.0.1');
     const call: ApiCall = { method, path: pathname, status: undefined };
     calls.push(call);
+    arrivals.emit('call', pathname);
     const fault = take(method, pathname);
     const text = await readBody(incoming);
     if (fault?.kind === 'refused') return void incoming.socket.destroy();
@@ -95,6 +99,7 @@ export async function startApiServer(
       const headers = { 'retry-after': String(fault.retryAfter) };
       return answer(response, { status: 429, headers }, 'Retry later\n');
     }
+    if (fault?.kind === 'delay') await sleep(fault.ms);
     const reply = await handle({
       method,
       parts: pathname
@@ -107,7 +112,6 @@ export async function startApiServer(
     });
     call.status = reply.status;
     if (fault?.kind === 'lost') return void incoming.socket.destroy();
-    if (fault?.kind === 'delay') await sleep(fault.ms);
     answer(response, reply, reply.body === undefined ? '' : JSON.stringify(reply.body));
   }
 
@@ -124,6 +128,9 @@ export async function startApiServer(
   return {
     url: `http://127.0.0.1:${port}`,
     calls,
+    async sawCall(path) {
+      for await (const [pathname] of on(arrivals, 'call')) if (path.test(String(pathname))) return;
+    },
     fault(fault, scope = {}) {
       planned.push({ fault, scope, left: scope.calls ?? 1 });
     },

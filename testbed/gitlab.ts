@@ -25,7 +25,7 @@ export { LEVELS } from './gitlab/state.ts';
 export type { Resource, Token, Variable } from './gitlab/state.ts';
 
 /** A GitLab instance on 127.0.0.1: tokens, runners, variables, pipelines. docs/reference/testbed-forges.md says what it checks. */
-export interface GitLabTestbed extends Pick<ApiServer, 'url' | 'calls' | 'fault' | 'stop'> {
+export interface GitLabTestbed extends ApiServer {
   /** Its records, to look at and to alter as another person would. */
   state: State;
   addUser(username: string, options?: { admin?: boolean }): User;
@@ -49,10 +49,7 @@ export async function startGitLab({ now = () => new Date() } = {}): Promise<GitL
     }
   });
   return {
-    url: server.url,
-    calls: server.calls,
-    fault: server.fault,
-    stop: server.stop,
+    ...server,
     state,
     addUser: (username, options) => addUser(state, username, options),
     addResource(kind, path, members = []) {

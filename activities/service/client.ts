@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent } from 'undici';
 import { systemCode } from '../../domain/errors.ts';
 import type { Json } from '../../domain/json.ts';
-import { placeholder, Secret } from '../../domain/secret.ts';
+import { placeholder, redact } from '../../domain/redaction.ts';
+import { Secret } from '../../domain/secret.ts';
 import { oneLine } from '../../domain/safe-text.ts';
 import { classifyService, ServiceError } from './errors.ts';
 
@@ -92,7 +93,7 @@ export function createServiceClient(options: ServiceOptions): ServiceClient {
     const fail = (status: number, message: string, mayBeDone: boolean) =>
       new ServiceError(
         { service, operation: call.operation },
-        { status, message: redact(message, hidden), mayBeDone: isWrite && mayBeDone },
+        { status, message: clean(message, hidden), mayBeDone: isWrite && mayBeDone },
       );
     const query = new URLSearchParams(call.query).toString();
     try {
@@ -184,14 +185,12 @@ function reveal(value: Outgoing, hidden: string[]): Json {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, reveal(item, hidden)]));
 }
 
-/** A service may quote what it was sent: as it is, or as JSON and addresses write it. */
-function redact(message: string, hidden: readonly string[]): string {
-  let clean = message;
-  for (const value of hidden) {
-    for (const form of [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)])
-      clean = clean.replaceAll(form, placeholder);
-  }
-  return oneLine(clean, 500);
+/** A service may quote what it was sent. `redact` knows no secret that is short: these were sent, so they are looked for at any length. */
+function clean(message: string, sent: readonly string[]): string {
+  return oneLine(
+    sent.reduce((text, value) => text.replaceAll(value, placeholder), redact(message)),
+    500,
+  );
 }
 
 const malformed = Symbol('malformed');
