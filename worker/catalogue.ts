@@ -77,14 +77,9 @@ function storeOf(
   store: World['secretStores'][number],
   { clusters, accounts }: { clusters: ClusterRegistry; accounts: AccountRegistry },
 ): SecretStore {
-  switch (store.kind) {
-    case 'kubernetes':
-      return kubernetesStore(store.name, clusters(store.cluster));
-    case 'aws-secrets-manager':
-      return awsStore(store.name, accounts(store.account));
-    case 'file':
-      return fileStore(store.name, store.directory);
-  }
+  if (store.kind === 'kubernetes') return kubernetesStore(store.name, clusters(store.cluster));
+  if (store.kind === 'aws-secrets-manager') return awsStore(store.name, accounts(store.account));
+  return fileStore(store.name, store.directory);
 }
 
 function forgeOf(forge: World['forges'][number]): ForgeConfig {

@@ -9,7 +9,9 @@ import { LedgerConflict, type LedgerStore } from '../domain/ledger.ts';
 import { warrantProblem, type House } from '../domain/warrant.ts';
 import type { Records } from '../stores/records.ts';
 import { failureTypes } from '../domain/failure-types.ts';
+import { redact } from '../domain/redaction.ts';
 import { intender } from './intents.ts';
+import { redactFailure } from './redact-failure.ts';
 import { workflowIdOf, type Recorded, type VerbActivities } from '../workflows/contract.ts';
 
 /** Where a verb is: told to tests, which kill the worker there. */
@@ -49,7 +51,7 @@ export function recorded<Q extends Recorded, R>(
       await reached(options, 'returning');
       return result;
     } catch (error) {
-      throw asFailure(error);
+      throw redactFailure(asFailure(error));
     }
   };
 }
@@ -182,7 +184,7 @@ function contextFor(options: VerbOptions, mandate?: Mandate, obeysKillSwitch = t
   const { info, cancellationSignal } = Context.current();
   const signal = AbortSignal.any([cancellationSignal, AbortSignal.timeout(info.startToCloseTimeoutMs)]);
   const checkpoint = async (name: string) => {
-    Context.current().heartbeat(name);
+    Context.current().heartbeat(redact(name));
     await reached(options, name);
     if (cancellationSignal.aborted) throw new CancelledFailure(`cancelled at ${name}`);
     signal.throwIfAborted();

@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { WebClient } from '@slack/web-api';
+import { redactJson } from '../../domain/redaction.ts';
 import type { MessageRef, NoticeActivities, Recorded } from '../../workflows/contract.ts';
 import { approvalMessage, type Rendered } from './approval-message.ts';
 import { asFailure, platformError } from './failure.ts';
@@ -59,7 +60,7 @@ async function postOnce(
         : { thread_ts: thread };
   const post = {
     channel,
-    ...message,
+    ...redactJson(message),
     ...literal,
     ...reply,
     metadata: metadata(key),
@@ -100,7 +101,7 @@ export function slackActivities({ client, groups = {} }: SlackActivityOptions): 
     async 'slack.update'({ message, notice, state }) {
       if (client === null || message === null) return;
       const key = { incident: notice.gate.incident, dedupe: notice.gate.id };
-      const { blocks, text } = approvalMessage(notice, state);
+      const { blocks, text } = redactJson(approvalMessage(notice, state));
       try {
         await client.chat.update({
           ...message,

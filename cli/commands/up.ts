@@ -21,11 +21,11 @@ export function upCommand(): Command {
       const stopped = stopSignal();
       const { loadConfiguration } = await import('../../worker/config/load.ts');
       const configuration = await loadConfiguration(options.config);
-      const { pino } = await import('pino');
+      const { createLogger } = await import('../../worker/logger.ts');
       const { up } = await import('../../worker/up.ts');
       const { logTemporalTo } = await import('../../worker/temporal-log.ts');
       note('Firebreak starts …');
-      const logger = pino({ level: options.logLevel });
+      const logger = createLogger(options.logLevel);
       logTemporalTo(logger);
       const running = await up(configuration, { logger });
       note(`Gateway      ${running.url}`);

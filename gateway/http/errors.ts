@@ -1,6 +1,7 @@
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AccessLog } from '../../domain/access-log.ts';
+import { redact } from '../../domain/redaction.ts';
 import { Problem } from '../problem.ts';
 
 declare module 'fastify' {
@@ -41,7 +42,7 @@ export function addErrorHandling(app: FastifyInstance, accessLog: AccessLog): vo
         ...(problem.incident === undefined ? {} : { incident: problem.incident }),
         detail: {
           path: request.routeOptions.url ?? '',
-          why: problem.detail,
+          why: redact(problem.detail),
           ...(identity === null ? {} : { owner: identity.owner }),
           ...(rawBody === null ? {} : { raw: rawBody }),
         },
@@ -79,7 +80,7 @@ export function send(reply: FastifyReply, request: FastifyRequest, problem: Prob
       title: titles[status] ?? 'Error',
       status,
       code,
-      detail,
+      detail: redact(detail),
       instance: request.id,
       ...(incident === undefined ? {} : { incident }),
     });

@@ -1,10 +1,11 @@
 import type { InputBlock, KnownBlock, ModalView, PlainTextElement } from '@slack/web-api';
+import { redact } from '../../domain/redaction.ts';
 import { oneLine } from '../../domain/safe-text.ts';
 
 /** Words that Slack parses for nothing: no mention, link or formatting can come of them. Slack takes no empty text. */
 export const plain = (text: string, max: number): PlainTextElement => ({
   type: 'plain_text',
-  text: oneLine(text, max) || '–',
+  text: oneLine(redact(text), max) || '–',
   emoji: false,
 });
 
