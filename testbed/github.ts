@@ -47,8 +47,12 @@ export interface GitHubTestbed {
   workflowState(repository: string, file: string): WorkflowState;
   startRun(run: RunSpec): number;
   runStatus(repository: string, id: number): { status: string; conclusion: string | null };
+  /** A run comes to its own end. */
+  endRun(repository: string, id: number): void;
   repositoryId(repository: string): Promise<number>;
   fail(operation: string, fault: Fault, calls?: number): void;
+  /** Forgets the planned faults that no call has met. */
+  clearFaults(): void;
   calls(operation?: string): CallRecord[];
   /** Moves GitHub's clock. */
   advance(ms: number): void;
@@ -112,8 +116,10 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHubTestbed
     workflowState: (repository, file) => state.workflows.find(repository, file).state,
     startRun: (run) => state.workflows.start(run),
     runStatus: (repository, id) => state.workflows.statusOf(state.workflows.run(repository, id)),
+    endRun: (repository, id) => state.workflows.end(state.workflows.run(repository, id)),
     repositoryId: async (repository) => Number((await backend.get(`/repos/${repository}`))['id']),
     fail: (operation, fault, calls = 1) => front.plan(operation, fault, calls),
+    clearFaults: () => front.clearFaults(),
     calls: (operation) =>
       front.calls.filter((call) => operation === undefined || call.operation === operation),
     advance: (ms) => {

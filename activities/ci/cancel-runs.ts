@@ -50,11 +50,14 @@ const input = z.strictObject({
     .max(600)
     .default(60)
     .describe('Runs that are not over after this time are cancelled by force'),
+  endWithinSeconds: z
+    .int()
+    .min(1)
+    .max(600)
+    .default(120)
+    .describe('How long to wait for the end of those that were cancelled by force'),
 });
 type Input = z.infer<typeof input>;
-
-/** How long a run that was cancelled by force is waited for. */
-const forcedMs = 120_000;
 
 const notCovered: Limit[] = [
   {
@@ -104,7 +107,7 @@ export function cancelRuns({ github }: { github: GitHubOf }): Action<Input> {
     notCovered,
     timing: {
       planMs: 60_000,
-      applyMs: 1_200_000,
+      applyMs: 1_500_000,
       verifyMs: 60_000,
       undoMs: 10_000,
       heartbeatMs: 60_000,
@@ -184,7 +187,8 @@ async function apply(context: ActionContext, github: GitHub, mandate: Mandate<In
     await cancelled(github, repository, id, true, signal);
     await context.checkpoint(`${name}: force-cancelled ${id}`);
   }
-  if (running.length > 0) running = await ended(context, github, repository, running, forcedMs);
+  if (running.length > 0)
+    running = await ended(context, github, repository, running, wanted.endWithinSeconds * 1_000);
   return {
     changes,
     already: first.filter((id) => !isOpen.has(id)).length,

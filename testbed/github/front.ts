@@ -71,6 +71,10 @@ export class Front {
     this.#faults.push({ operation, fault, calls });
   }
 
+  clearFaults(): void {
+    this.#faults = [];
+  }
+
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();

@@ -107,6 +107,11 @@ export class Workflows {
     run.endsAt = Math.min(run.endsAt ?? Infinity, this.#now() + (force ? 0 : (run.cancelMs ?? 0)));
   }
 
+  end(run: Run): void {
+    run.status = 'completed';
+    run.conclusion = 'success';
+  }
+
   /** Newest first, by the filters of the API. */
   list(repository: string, query: URLSearchParams, workflow?: Workflow): Run[] {
     const wanted = {
