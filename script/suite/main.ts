@@ -98,11 +98,13 @@ async function prepareTimeSkipping(): Promise<void> {
 }
 
 async function tier(
-  { name, programs, timeSkipping, workers, limitMinutes }: Tier,
+  { name, programs, obstacle, timeSkipping, workers, limitMinutes }: Tier,
   extra: readonly string[],
 ): Promise<Tally> {
-  const obstacle = await missing(programs);
-  if (obstacle !== undefined) return obstacle;
+  const why = await obstacle?.();
+  if (why !== undefined) return skip(why);
+  const lacking = await missing(programs);
+  if (lacking !== undefined) return lacking;
   if (timeSkipping === true) await prepareTimeSkipping();
   const file = join(reports, `${name}.json`);
   const { code, late } = await run(

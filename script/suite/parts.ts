@@ -1,3 +1,5 @@
+import { whyNoAws } from '../../testbed/aws/moto.ts';
+
 /** A tool that says yes or no: counted as one test. */
 export interface Check {
   name: string;
@@ -50,6 +52,8 @@ export interface Tier {
   programs: readonly string[];
   /** Fetched too where it can be; a test that needs it skips itself where it cannot, and says why. */
   timeSkipping?: true;
+  /** Why it cannot run here; undefined when it can. */
+  obstacle?: () => Promise<string | undefined>;
   /** Files at a time. A control plane takes both cores of a small machine: those tiers run one by one. */
   workers: number;
   limitMinutes: number;
@@ -68,6 +72,21 @@ export const tiers: readonly Tier[] = [
     limitMinutes: 20,
   },
   { name: 'cluster', title: 'on a Kubernetes API', programs: cluster, workers: 1, limitMinutes: 15 },
+  {
+    name: 'aws',
+    title: 'on AWS, as moto enforces it',
+    programs: [],
+    obstacle: whyNoAws,
+    workers: 2,
+    limitMinutes: 15,
+  },
+  {
+    name: 'services',
+    title: 'on forges and registries',
+    programs: [],
+    workers: 2,
+    limitMinutes: 15,
+  },
   {
     name: 'replay',
     title: 'histories and bundles, today’s and older ones',
