@@ -3,6 +3,7 @@ import { collectEvidence } from './collect-evidence.ts';
 import { quarantineNamespace, type KubernetesOptions } from './quarantine-namespace.ts';
 import { readNamespace } from './read-namespace.ts';
 import { revokeServiceAccountTokens } from './revoke-service-account-tokens.ts';
+import { rotateSecret } from './rotate-secret.ts';
 
 /** Every action on Kubernetes. A new one is a file and a line here. Whoever calls one parses its input by its own schema first. */
 export function kubernetesActions(options: KubernetesOptions): Action[] {
@@ -11,5 +12,6 @@ export function kubernetesActions(options: KubernetesOptions): Action[] {
     collectEvidence(options),
     readNamespace(options),
     revokeServiceAccountTokens(options),
+    rotateSecret(options),
   ];
 }

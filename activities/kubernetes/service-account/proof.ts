@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ActionContext, Mandate } from '../../../domain/action.ts';
 import type { EvidenceRef } from '../../../domain/evidence.ts';
-import { canonical } from '../../../domain/json.ts';
+import { findMeasured, keepMeasured } from '../measured.ts';
 import { action } from './contract.ts';
 
 const shape = z.object({
@@ -26,25 +26,15 @@ const shape = z.object({
 /** What `apply` measured with a token that it held in memory only: the one measurement that nobody can make again. */
 export type Proof = z.infer<typeof shape>;
 
-/** Keeps a proof in the incident's evidence, where `verify` finds it. */
-export async function keepProof(
+/** Keeps a proof in the incident's evidence, where `verify` finds it. @throws EvidenceStoreFull */
+export function keepProof(
   context: ActionContext,
   mandate: Pick<Mandate, 'incident' | 'step'>,
   target: { cluster: string; namespace: string; name: string },
   proof: Proof,
 ): Promise<EvidenceRef> {
-  const ref = await context.evidence.put(canonical(proof), 'application/json', { essential: true });
-  await context.evidence.record([
-    {
-      ref,
-      name: nameOf(target),
-      incident: mandate.incident,
-      collector: collectorOf(mandate),
-      source: `cluster ${target.cluster}`,
-      at: context.now().toISOString(),
-    },
-  ]);
-  return ref;
+  const measurement = { action, cluster: target.cluster, name: nameOf(target) };
+  return keepMeasured(context, mandate, measurement, proof);
 }
 
 /** The proof of a step: one that was measured before one that was not. */
@@ -53,22 +43,11 @@ export async function findProof(
   mandate: Pick<Mandate, 'incident' | 'step'>,
   target: { namespace: string; name: string; uid: string },
 ): Promise<Proof | undefined> {
-  const lines = (await context.evidence.index(mandate.incident)).filter(
-    ({ name, collector }) => name === nameOf(target) && collector === collectorOf(mandate),
-  );
-  const proofs = await Promise.all(
-    lines.map(async ({ ref }) =>
-      shape.parse(JSON.parse(new TextDecoder().decode(await context.evidence.get(ref)))),
-    ),
-  );
+  const proofs = await findMeasured(context, mandate, { action, name: nameOf(target) }, shape);
   const ours = proofs.filter(({ previousUid }) => previousUid === target.uid);
   return ours.findLast(({ canary }) => canary !== undefined) ?? ours.at(-1);
 }
 
 function nameOf({ namespace, name }: { namespace: string; name: string }): string {
   return `namespaces/${namespace}/serviceaccounts/${name}/revocation`;
-}
-
-function collectorOf({ step }: Pick<Mandate, 'step'>): string {
-  return `${action}/${step}`;
 }
