@@ -19,10 +19,10 @@ export const soaks: readonly Soak[] = [
   },
   {
     name: 'model',
-    title: 'random playbooks in the interpreter alone and on a Temporal server, 1,000 runs',
+    title: 'random playbooks in the interpreter alone and on a Temporal server, 300 runs',
     file: 'test/workflow/model.test.ts',
     unit: 'runs',
-    amount: 1_000,
+    amount: 300,
     limitMinutes: 360,
   },
   {
