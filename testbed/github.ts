@@ -37,12 +37,15 @@ export interface GitHubTestbed {
   /** How many unauthenticated requests this hour still has. */
   leaveUnauthenticated(requests: number): void;
   setSecret(place: Place, name: string, value: string, at?: Date): void;
-  setOrganizationSecret(organization: string, name: string, value: string, repositoryIds: number[]): void;
+  /** An organization's secret for some repositories only. */
+  shareSecret(place: Place, name: string, value: string, repositoryIds: number[]): void;
   /** What jobs would get; GitHub shows it to nobody. */
   revealSecret(place: Place, name: string): string | undefined;
+  /** `updated_at` of it. */
+  secretTime(place: Place, name: string): string;
   /** How often a value arrived there by the API. */
   secretWrites(place: Place): number;
-  visibilityOf(organization: string, name: string): { visibility?: string; repositoryIds?: number[] };
+  visibilityOf(place: Place, name: string): { visibility?: string; repositoryIds?: number[] };
   setWorkflowState(repository: string, file: string, state: WorkflowState): void;
   workflowState(repository: string, file: string): WorkflowState;
   startRun(run: RunSpec): number;
@@ -103,13 +106,12 @@ export async function startGitHub(options: GitHubOptions): Promise<GitHubTestbed
     submissions: () => state.submitted.length,
     leaveUnauthenticated: (requests) => state.tokens.leave(requests),
     setSecret: (place, name, value, at) => state.vault(place).set(name, value, {}, at?.getTime()),
-    setOrganizationSecret: (organization, name, value, repositoryIds) =>
-      state
-        .vault({ for: 'actions', organization })
-        .set(name, value, { visibility: 'selected', repositoryIds }, Date.now() - 60_000),
+    shareSecret: (place, name, value, repositoryIds) =>
+      state.vault(place).set(name, value, { visibility: 'selected', repositoryIds }, Date.now() - 60_000),
     revealSecret: (place, name) => state.vault(place).reveal(name),
+    secretTime: (place, name) => state.vault(place).get(name).updatedAt,
     secretWrites: (place) => state.vault(place).writes,
-    visibilityOf: (organization, name) => state.vault({ for: 'actions', organization }).get(name),
+    visibilityOf: (place, name) => state.vault(place).get(name),
     setWorkflowState: (repository, file, to) => {
       state.workflows.find(repository, file).state = to;
     },

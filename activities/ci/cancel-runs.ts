@@ -123,7 +123,8 @@ export function cancelRuns({ github }: { github: GitHubOf }): Action<Input> {
 async function plan(context: ActionContext, github: GitHub, wanted: Input): Promise<Plan> {
   const repository = await readRepository(github, wanted.repository, context.signal);
   const target = repositoryTarget(github.forge, repository);
-  const runs = await readUnended(github, repository, filterOf(wanted), wanted.most, context.signal);
+  const found = await readUnended(github, repository, filterOf(wanted), wanted.most + 1, context.signal);
+  const runs = found.slice(0, wanted.most);
   const rule = `cancel the runs of ${wordsOf(wanted)} that have not ended, at most ${wanted.most}`;
   const authority: Authority = {
     action: name,
@@ -145,7 +146,7 @@ async function plan(context: ActionContext, github: GitHub, wanted: Input): Prom
       description: {
         title: `Cancel runs of ${wordsOf(wanted)}`,
         ifApproved: [
-          `${runs.length} runs that have not ended are cancelled, and those that start until then, at most ${wanted.most}.`,
+          `${runs.length} runs that have not ended are cancelled${found.length > runs.length ? ', of more' : ''}, and those that start until then, at most ${wanted.most} in all.`,
           'A deployment in the middle of its work is cut off.',
         ],
         ifDenied: ['The runs go on, with the secrets that they were given.'],
@@ -162,11 +163,8 @@ async function apply(context: ActionContext, github: GitHub, mandate: Mandate<In
   mustBeTarget(mandate, repositoryTarget(github.forge, repository));
   if (authority.exact !== exactOf(repository, wanted))
     throw drift(wanted.repository, 'or the filter is not the one approved');
-  const now = await readUnended(github, repository, filterOf(wanted), wanted.most + 1, signal);
-  if (now.length > wanted.most)
-    throw beyondAuthority(
-      `there are more than ${wanted.most} runs of ${wordsOf(wanted)}: raise \`most\`, or narrow it; none was cancelled`,
-    );
+  const found = await readUnended(github, repository, filterOf(wanted), wanted.most + 1, signal);
+  const now = found.slice(0, wanted.most);
   // Which runs this step is about outlives the worker: those that an earlier attempt ended are in no list any more.
   const { data } = await context.intend(`${name}: cancel`, { runs: now.map(({ id }) => id) });
   const first = z.array(z.number()).parse(data['runs']);
@@ -179,6 +177,11 @@ async function apply(context: ActionContext, github: GitHub, mandate: Mandate<In
     if (await cancelled(github, repository, run.id, false, signal)) changes.push(changeOf(repository, run));
     await context.checkpoint(`${name}: cancelled ${run.id}`);
   }
+  // Whoever starts runs faster than people approve must not keep those within the cap alive.
+  if (found.length > now.length)
+    throw beyondAuthority(
+      `${now.length} runs of ${wordsOf(wanted)} are cancelled, as approved, and there are more: approve the next ones, or raise \`most\``,
+    );
   const all = [...new Set([...first, ...isOpen])].toSorted((a, b) => a - b);
   let running = await ended(context, github, repository, [...isOpen], wanted.forceAfterSeconds * 1_000);
   const forced = running.length;

@@ -157,6 +157,14 @@ test('an answer that was lost, and one that GitHub failed to give, end in the sa
   expect((await again.apply()).outputs).toMatchObject({ accepted: true, proven: true });
 });
 
+test('a GitHub Enterprise Server, which takes no exposed tokens, is told apart from a wrong address', async () => {
+  const { name } = await leak('enterprise', { kind: 'ghp', login: 'ana' });
+  const step = house.step(action, { token: name });
+  await step.plan();
+  house.github.fail(revoke, { kind: 'status', status: 404 });
+  await expect(step.apply()).rejects.toMatchObject({ type: 'FB3515', nonRetryable: true });
+});
+
 test('what replaced the token in the store is not revoked', async () => {
   const { token, name } = await leak('rotated', { kind: 'ghp', login: 'ana' });
   const step = house.step(action, { token: name });

@@ -119,6 +119,15 @@ test('an App may do no more than it was installed with', async () => {
   await expect(replace.plan()).rejects.toMatchObject({ type: 'FB3502', nonRetryable: true });
 });
 
+test('an App whose key is wrong is told so', async () => {
+  house.appKey('not a key');
+  const step = house.step('github.disable-workflow', { repository, workflow: file }, 'as-app');
+  await expect(step.plan()).rejects.toMatchObject({
+    type: 'FB3503',
+    message: expect.stringContaining('key'),
+  });
+});
+
 const cancel = (input: object = {}) =>
   house.step('github.cancel-runs', { repository, workflow: file, forceAfterSeconds: 1, ...input });
 const runPath = '/repos/{owner}/{repo}/actions/runs/{run_id}';
@@ -187,10 +196,9 @@ test('runs that start between plan and apply are within the rule; more than the 
     type: 'BeyondAuthority',
     message: expect.stringContaining('FB3512'),
   });
-  expect(many.map((id) => status(id).status)).toEqual(['in_progress', 'in_progress', 'in_progress']);
-  const rest = cancel();
-  await rest.plan();
-  await rest.apply();
+  expect(many.map((id) => status(id).status)).toEqual(['completed', 'completed', 'in_progress']);
+  await capped.plan();
+  expect((await capped.apply()).outputs).toMatchObject({ cancelled: 3, running: [] });
 });
 
 test('killed at any boundary: every run is over, was cancelled once, and is reported', async () => {

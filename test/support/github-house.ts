@@ -15,7 +15,7 @@ import { startGitHub, type GitHubTestbed } from '../../testbed/github.ts';
 import { contextOf, type Intents } from './action-context.ts';
 
 export const repository = 'acme/shop';
-export const app = {
+const app = {
   appId: 7,
   installationId: 9,
   account: 'acme',
@@ -31,6 +31,8 @@ export interface GitHubHouse {
   keep(path: string, value: string): Promise<string>;
   /** The engine's own token. */
   engineToken: string;
+  /** Gives the App another private key, for actions from now on. */
+  appKey(pem: string): void;
   step(action: string, input: JsonObject, forge?: 'acme' | 'as-app'): Step;
   /** All that ever left the actions: plans, results, errors, boundaries, intents, evidence. */
   seen: string[];
@@ -64,6 +66,7 @@ export async function openGitHubHouse(): Promise<GitHubHouse> {
   const secrets = fileStore('vault', join(dir, 'secrets'));
   const permissions: { [permission: string]: 'read' | 'write' } = {};
   let engineToken = '';
+  let appKey = github.appPrivateKey;
   const base = { kind: 'github', environment: 'staging', apiUrl: github.apiUrl } as const;
   const oauth = {
     clientId: github.oauth.clientId,
@@ -77,11 +80,12 @@ export async function openGitHubHouse(): Promise<GitHubHouse> {
       auth: {
         app: app.appId,
         installation: app.installationId,
-        privateKey: async () => new Secret(github.appPrivateKey),
+        privateKey: async () => new Secret(appKey),
       },
     },
   ];
-  const actions = ciActions({ forges: forgeRegistry(forges), secrets: secretStores([secrets]) });
+  const makeActions = () => ciActions({ forges: forgeRegistry(forges), secrets: secretStores([secrets]) });
+  let actions = makeActions();
   for (const { name, permissions: wanted } of actions) {
     if (!name.startsWith('github.')) continue;
     for (const permission of wanted) {
@@ -174,6 +178,10 @@ export async function openGitHubHouse(): Promise<GitHubHouse> {
     evidence,
     secrets,
     engineToken,
+    appKey(pem) {
+      appKey = pem;
+      actions = makeActions();
+    },
     step,
     seen,
     async keep(path, value) {

@@ -6,8 +6,6 @@ import { isObject, type Answer, type JsonObject } from './types.ts';
 /** How a missing field shows, at the place or at an `anyOf` around it. */
 const lacking = ['required', 'anyOf', 'oneOf'];
 
-const file = 'generated/api.github.com.json';
-
 export interface Operation {
   /** `PUT /repos/{owner}/{repo}/actions/secrets/{secret_name}`. */
   name: string;
@@ -41,9 +39,9 @@ export class Description {
 
   /** Of npm `@octokit/openapi`. */
   static read(): Description {
-    const path = createRequire(import.meta.url).resolve(`@octokit/openapi/${file}`);
+    const path = createRequire(import.meta.url).resolve('@octokit/openapi/generated/api.github.com.json');
     const document: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    if (!isObject(document)) throw new Error(`${file} is not an object`);
+    if (!isObject(document)) throw new Error(`${path} is not an object`);
     return new Description(document);
   }
 

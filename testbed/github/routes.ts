@@ -129,20 +129,6 @@ export const handlers: Record<string, Handler> = {
     const secrets = vault.names().map((name) => vault.shown(name));
     return { status: 200, body: { total_count: secrets.length, secrets: paged(secrets, call.query) } };
   },
-  'GET /orgs/{org}/actions/secrets/{secret_name}/repositories': async (call) => {
-    const organization = ofOrganization(call, 'organization_secrets', 'read');
-    const { repositoryIds = [] } = call.state
-      .vault({ for: 'actions', organization })
-      .get(call.operation.parameters['secret_name'] ?? '');
-    const repositories = await Promise.all(
-      repositoryIds.map((id) => call.state.backend.get(`/repositories/${id}`)),
-    );
-    return {
-      status: 200,
-      body: { total_count: repositories.length, repositories: paged(repositories, call.query) },
-      partial: true,
-    };
-  },
   ...secretsIn('/repos/{owner}/{repo}/actions/secrets', 'secrets', 'actions'),
   ...secretsIn('/repos/{owner}/{repo}/dependabot/secrets', 'dependabot_secrets', 'dependabot'),
   ...secretsIn('/repos/{owner}/{repo}/environments/{environment_name}/secrets', 'environments', 'actions'),
@@ -153,7 +139,7 @@ export const handlers: Record<string, Handler> = {
 /** `POST /credentials/revoke` takes these; it says nothing of the others. */
 const revocable: readonly TokenKind[] = ['ghp', 'github_pat', 'gho', 'ghu', 'ghr'];
 
-/** The three calls on secrets are the same in five places. */
+/** The calls on secrets are the same in five places. */
 function secretsIn(path: string, permission: string, purpose: Place['for']): Record<string, Handler> {
   const placeOf = (call: Call, level: 'read' | 'write'): Place => {
     const { environment_name: environment, org } = call.operation.parameters;
@@ -161,7 +147,6 @@ function secretsIn(path: string, permission: string, purpose: Place['for']): Rec
     const repository = may(call, permission, level);
     return { for: purpose, repository, ...(environment === undefined ? {} : { environment }) };
   };
-  const nameOf = (call: Call): string => call.operation.parameters['secret_name'] ?? '';
   return {
     [`GET ${path}`]: (call) => {
       const place = placeOf(call, 'read');
@@ -177,11 +162,26 @@ function secretsIn(path: string, permission: string, purpose: Place['for']): Rec
       const place = placeOf(call, 'read');
       return { status: 200, body: call.state.vault(place).shown(nameOf(call), urlOf(call, place)) };
     },
+    // Described for organizations only.
+    [`GET ${path}/{secret_name}/repositories`]: async (call) => {
+      const { repositoryIds = [] } = call.state.vault(placeOf(call, 'read')).get(nameOf(call));
+      const { backend } = call.state;
+      const repositories = await Promise.all(repositoryIds.map((id) => backend.get(`/repositories/${id}`)));
+      return {
+        status: 200,
+        body: { total_count: repositories.length, repositories: paged(repositories, call.query) },
+        partial: true,
+      };
+    },
     [`PUT ${path}/{secret_name}`]: (call) => {
       const status = call.state.vault(placeOf(call, 'write')).put(nameOf(call), bodyOf(call.body));
       return status === 201 ? { status, body: {} } : done;
     },
   };
+}
+
+function nameOf({ operation }: Call): string {
+  return operation.parameters['secret_name'] ?? '';
 }
 
 function urlOf(call: Call, { organization }: Place): string | undefined {

@@ -27,7 +27,7 @@ export class Vault {
   publicKey(): JsonObject {
     return {
       key_id: this.keyId,
-      key: sodium.to_base64(this.#keys.publicKey, sodium.base64_variants.ORIGINAL),
+      key: Buffer.from(this.#keys.publicKey).toString('base64'),
     };
   }
 
@@ -58,12 +58,11 @@ export class Vault {
     if (body['key_id'] !== this.keyId) throw new Refusal(422, 'The provided key_id is not the current one');
     if (/^(GITHUB_|\d)|[^A-Z0-9_]/i.test(name))
       throw new Refusal(422, 'Secret names can only contain alphanumeric characters');
-    const box = sodium.from_base64(String(body['encrypted_value']), sodium.base64_variants.ORIGINAL);
+    const box = Buffer.from(String(body['encrypted_value']), 'base64');
     let opened: string;
     try {
-      opened = sodium.to_string(
-        sodium.crypto_box_seal_open(box, this.#keys.publicKey, this.#keys.privateKey),
-      );
+      const bytes = sodium.crypto_box_seal_open(box, this.#keys.publicKey, this.#keys.privateKey);
+      opened = Buffer.from(bytes).toString('utf8');
     } catch {
       throw new Refusal(422, 'The encrypted value could not be decrypted');
     }

@@ -1,4 +1,4 @@
-import sodium from 'libsodium-wrappers';
+import { ready } from 'libsodium-wrappers';
 import type { Backend } from './emulator.ts';
 import { Vault } from './sealed.ts';
 import { Tokens, type Token } from './tokens.ts';
@@ -45,7 +45,7 @@ export class State {
 
   /** libsodium is WebAssembly: nothing of it works before. */
   static async ready(): Promise<void> {
-    await sodium.ready;
+    await ready;
   }
 
   environmentsOf(repository: string): readonly string[] {

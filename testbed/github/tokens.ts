@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { notFound, Refusal, type Permissions, type TokenKind, type TokenSpec } from './types.ts';
+import { notFound, Refusal, type TokenKind, type TokenSpec } from './types.ts';
 
 export interface Token extends TokenSpec {
   kind: TokenKind;
@@ -108,13 +108,13 @@ export function mustSee(token: Token, repository: string): void {
 }
 
 /** In the shape of the real ones: GitHub's own secret scanners must not take them for one, so no checksum is right. */
-export function newToken(kind: TokenKind): string {
-  const text = (length: number): string =>
-    Array.from(randomBytes(length), (byte) => alphabet[byte % alphabet.length]).join('');
-  if (kind === 'github_pat') return `github_pat_${text(22)}_${text(59)}`;
-  return `${kind}_${text(kind === 'ghr' ? 76 : 36)}`;
+function newToken(kind: TokenKind): string {
+  if (kind === 'github_pat') return `github_pat_${randomText(22)}_${randomText(59)}`;
+  return `${kind}_${randomText(kind === 'ghr' ? 76 : 36)}`;
+}
+
+function randomText(length: number): string {
+  return Array.from(randomBytes(length), (byte) => alphabet[byte % alphabet.length]).join('');
 }
 
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-
-export type { Permissions };

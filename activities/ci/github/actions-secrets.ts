@@ -1,4 +1,4 @@
-import sodium from 'libsodium-wrappers';
+import sodium, { ready } from 'libsodium-wrappers';
 import { z } from 'zod';
 import type { Secret } from '../../../domain/secret.ts';
 import { isServiceError } from '../../service/errors.ts';
@@ -131,10 +131,9 @@ export async function putSecret(
 
 /** An anonymous sealed box, in base64: only the place's private key opens it, and not ours. */
 async function seal(value: Secret, key: string): Promise<string> {
-  await sodium.ready;
-  const { ORIGINAL } = sodium.base64_variants;
-  const box = sodium.crypto_box_seal(sodium.from_string(value.reveal()), sodium.from_base64(key, ORIGINAL));
-  return sodium.to_base64(box, ORIGINAL);
+  await ready;
+  const box = sodium.crypto_box_seal(Buffer.from(value.reveal(), 'utf8'), Buffer.from(key, 'base64'));
+  return Buffer.from(box).toString('base64');
 }
 
 /** Where else a secret of this name is, in words, and where it could not be looked. */
@@ -203,6 +202,6 @@ export async function findCopies(
 }
 
 /** GitHub keeps names in capitals. */
-export function isSame(a: string, b: string): boolean {
+function isSame(a: string, b: string): boolean {
   return a.toUpperCase() === b.toUpperCase();
 }

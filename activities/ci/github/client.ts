@@ -164,6 +164,12 @@ function serviceError(
   timedOut: boolean,
 ): ServiceError {
   if (error instanceof ServiceError) return error;
+  // Before anything was sent: what is left is the App's key.
+  if (!(error instanceof Error) || error.name !== 'HttpError')
+    return new ServiceError(where, {
+      status: 401,
+      message: "its App's key cannot sign: is it the PEM that GitHub gave?",
+    });
   const answer = answerOf(error);
   if (answer === undefined) {
     const message = timedOut ? `no answer within ${timeoutMs / 1000} s` : 'it cannot be reached';

@@ -37,3 +37,10 @@ export function noSuchSecret(name: string, where: string, elsewhere: readonly st
       : `there is one of that name in ${elsewhere.join(', ')}`;
   return new FirebreakError('FB3514', `there is no secret ${name} in ${where}, and none is made: ${hint}`);
 }
+
+export function noRevocation(forge: string): FirebreakError {
+  return new FirebreakError(
+    'FB3515',
+    `forges.${forge} does not take exposed tokens: GitHub Enterprise Server has no POST /credentials/revoke; its owner or a site administrator must delete the token`,
+  );
+}

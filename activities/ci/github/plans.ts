@@ -3,7 +3,7 @@ import type { EvidenceRef } from '../../../domain/evidence.ts';
 import { canonical } from '../../../domain/json.ts';
 
 /** Small documents without which nothing can be undone or checked: kept even when the store is full. */
-export function store(context: Pick<ActionContext, 'evidence'>, value: unknown): Promise<EvidenceRef> {
+function store(context: Pick<ActionContext, 'evidence'>, value: unknown): Promise<EvidenceRef> {
   return context.evidence.put(canonical(value), 'application/json', { essential: true });
 }
 

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import type { Secret } from '../../../domain/secret.ts';
 import { isServiceError } from '../../service/errors.ts';
-import type { GitHub } from './client.ts';
+import type { GitHub, GitHubCall } from './client.ts';
+import { noRevocation } from './failures.ts';
 import type { LeakedToken } from './tokens.ts';
 
 /**
@@ -52,16 +54,7 @@ export async function revoke(
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const common = { operation: 'revoke the token', signal, secrets: [value] };
-  if (way === 'credentials') {
-    const { left } = await github.call(z.unknown(), {
-      ...common,
-      route: 'POST /credentials/revoke',
-      parameters: { credentials: [value.reveal()] },
-      // Whoever says who they are is refused.
-      as: 'nobody',
-    });
-    return left;
-  }
+  if (way === 'credentials') return handIn(github, value, common);
   try {
     if (way === 'installation')
       await github.call(z.unknown(), {
@@ -83,4 +76,24 @@ export async function revoke(
     throw error;
   }
   return undefined;
+}
+
+async function handIn(
+  github: GitHub,
+  value: Secret,
+  common: Pick<GitHubCall, 'operation' | 'signal' | 'secrets'>,
+): Promise<number | undefined> {
+  try {
+    const { left } = await github.call(z.unknown(), {
+      ...common,
+      route: 'POST /credentials/revoke',
+      parameters: { credentials: [value.reveal()] },
+      // Whoever says who they are is refused.
+      as: 'nobody',
+    });
+    return left;
+  } catch (error) {
+    if (isServiceError(error, 'gone')) throw noRevocation(github.forge.name);
+    throw error;
+  }
 }
