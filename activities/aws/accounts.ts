@@ -43,6 +43,8 @@ export interface AwsClients {
   lambda: LambdaClient;
   secretsManager: SecretsManagerClient;
   cloudTrail: CloudTrailClient;
+  /** In the region where CloudTrail shows the calls of global services, IAM's among them. */
+  cloudTrailGlobal: CloudTrailClient;
 }
 
 export interface Account {
@@ -86,10 +88,19 @@ export function accountRegistry(accounts: readonly Account[]): AccountRegistry {
 /** Sets of clients that are kept: one an incident that acts. */
 const maxIncidents = 50;
 
+/** Where each partition's global services are at home. */
+const globalRegions = { aws: 'us-east-1', 'aws-cn': 'cn-north-1', 'aws-us-gov': 'us-gov-west-1' } as const;
+
+function partitionOf(region: string): keyof typeof globalRegions {
+  if (region.startsWith('cn-')) return 'aws-cn';
+  return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
+}
+
 /** Connects lazily: an account that cannot be reached is an error of the call, not of the start. */
 export function createAccount(config: AccountConfig): Account {
   const requestHandler = new NodeHttpHandler({ connectionTimeout: 5_000, requestTimeout: 20_000 });
   const { endpoint, id, region } = config;
+  const partition = partitionOf(region);
   const common = { region, requestHandler, ...(endpoint === undefined ? {} : { endpoint }) };
   const own = fromNodeProviderChain(config.profile === undefined ? {} : { profile: config.profile });
   const byIncident = new Map<string, AwsClients>();
@@ -103,6 +114,7 @@ export function createAccount(config: AccountConfig): Account {
       lambda: new LambdaClient(options),
       secretsManager: new SecretsManagerClient(options),
       cloudTrail: new CloudTrailClient(options),
+      cloudTrailGlobal: new CloudTrailClient({ ...options, region: globalRegions[partition] }),
     };
   }
 
@@ -126,7 +138,7 @@ export function createAccount(config: AccountConfig): Account {
     id,
     environment: config.environment,
     region,
-    partition: region.startsWith('cn-') ? 'aws-cn' : region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws',
+    partition,
     breakGlass: config.breakGlass,
     place: placeOf('aws', config.name),
     clients(incident) {

@@ -67,12 +67,12 @@ export function answerXml(response: ServerResponse, call: Call, result: string):
 }
 
 /** Answers a call of a JSON protocol. */
-export function answerJson(response: ServerResponse, call: Call, result: object): void {
-  response.writeHead(200, {
+export function answerJson(response: ServerResponse, call: Call, result: object, status = 200): void {
+  response.writeHead(status, {
     'content-type': 'application/x-amz-json-1.1',
     'x-amzn-requestid': call.requestId,
   });
-  response.end(JSON.stringify(result));
+  response.end(status === 204 ? undefined : JSON.stringify(result));
 }
 
 export function escapeXml(text: string): string {

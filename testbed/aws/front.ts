@@ -14,8 +14,9 @@ import { aimOf } from './resources.ts';
 import { newUserSession } from './sessions.ts';
 import type { Caller, Session } from './sessions.ts';
 import { simulatePrincipalPolicy } from './simulate-principal-policy.ts';
-import { eventOf, withoutSecrets } from './trail.ts';
+import { eventOf, homeOf, withoutSecrets } from './trail.ts';
 import type { CallRecord, TrailEvent } from './trail.ts';
+import { LambdaExtras, type Asked } from './lambda-extras.ts';
 import { lookupEvents } from './lookup-events.ts';
 
 /** What may be planned for the next call of an action. `lose-answer` does what was asked, then closes the connection. */
@@ -37,12 +38,13 @@ export class Front {
   readonly calls: CallRecord[] = [];
   readonly secrets = new Map<string, string>();
   readonly sessions = new Map<string, Session>();
-  readonly #events: TrailEvent[] = [];
+  readonly #events: { event: TrailEvent; region: string }[] = [];
   readonly #faults = new Map<string, Fault[]>();
   readonly #server: Server;
   readonly #moto: string;
   readonly #accountId: string;
   readonly #directories: Directories;
+  readonly lambda: LambdaExtras;
   /** Off: every call is taken as it is, whoever sends it. */
   enforcing = true;
   /** Milliseconds until LookupEvents shows a call. */
@@ -52,6 +54,7 @@ export class Front {
     this.#moto = options.moto;
     this.#accountId = options.accountId;
     this.#directories = options.directories;
+    this.lambda = new LambdaExtras(options.accountId);
     this.#server = createServer((request, response) => {
       this.#handle(request, response).catch((error: unknown) => {
         response.writeHead(500, { 'content-type': 'text/plain' });
@@ -160,7 +163,9 @@ export class Front {
     if (call.service === 'cloudtrail' && call.action === 'LookupEvents') {
       const shown = Date.now() - this.trailDelayMs;
       const page = lookupEvents(
-        this.#events.filter((event) => event.EventTime * 1000 <= shown),
+        this.#events
+          .filter(({ event, region }) => region === call.region && event.EventTime * 1000 <= shown)
+          .map(({ event }) => event),
         call.params,
       );
       if ('code' in page) return page;
@@ -198,7 +203,19 @@ export class Front {
         return undefined;
       }
     }
+    if (call.service === 'lambda') {
+      const own = await this.lambda.answer(call, (method, url) => this.#ask({ ...call, method, url }));
+      if (own !== undefined && 'code' in own) return own;
+      if (own !== undefined) {
+        this.#record(call, caller, undefined);
+        answerJson(response, call, own.body, own.status);
+        return undefined;
+      }
+    }
     const answer = await this.#forward(call);
+    if (call.action.includes('EventSourceMapping') && answer.status < 300) {
+      answer.body = Buffer.from(JSON.stringify(this.lambda.seen(call, jsonBody(answer))));
+    }
     if (answer.status >= 400) {
       const text = answer.body.toString('utf8');
       const code =
@@ -243,6 +260,11 @@ export class Front {
       if (name === 'content-type' || name.startsWith('x-amz')) kept[name] = value;
     });
     return { status: answer.status, headers: kept, body: Buffer.from(await answer.arrayBuffer()) };
+  }
+
+  async #ask(call: Call): Promise<Asked> {
+    const answer = await this.#forward({ ...call, body: Buffer.alloc(0) });
+    return { status: answer.status, body: answer.status < 300 ? jsonBody(answer) : {} };
   }
 
   /** Secrets are shown once: here they go by. */
@@ -302,6 +324,10 @@ export class Front {
       ...(refusal === undefined || code === undefined ? {} : { refusal: { ...refusal, code } }),
       ...(response === undefined ? {} : { response }),
     });
-    if (event !== undefined) this.#events.push(event);
+    if (event !== undefined) this.#events.push({ event, region: homeOf(call) });
   }
+}
+
+function jsonBody(answer: Answer): { [name: string]: unknown } {
+  return JSON.parse(answer.body.toString('utf8')) as { [name: string]: unknown };
 }

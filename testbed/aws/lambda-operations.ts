@@ -31,11 +31,16 @@ const operations: readonly (readonly [method: string, path: RegExp, action: stri
     /^\/2019-09-25\/functions\/(?<FunctionName>[^/]+)\/event-invoke-config$/,
     'GetFunctionEventInvokeConfig',
   ],
-  [
-    'GET',
-    /^\/2019-09-30\/functions\/(?<FunctionName>[^/]+)\/provisioned-concurrency$/,
-    'ListProvisionedConcurrencyConfigs',
-  ],
+  ...(
+    [
+      ['GET', 'GetProvisionedConcurrencyConfig'],
+      ['PUT', 'PutProvisionedConcurrencyConfig'],
+      ['DELETE', 'DeleteProvisionedConcurrencyConfig'],
+    ] as const
+  ).map(
+    ([method, action]) =>
+      [method, /^\/2019-09-30\/functions\/(?<FunctionName>[^/]+)\/provisioned-concurrency$/, action] as const,
+  ),
   ['GET', /^\/2017-03-31\/tags\/(?<Resource>.+)$/, 'ListTags'],
   ['GET', /^\/2015-03-31\/event-source-mappings\/?$/, 'ListEventSourceMappings'],
   ['POST', /^\/2015-03-31\/event-source-mappings\/?$/, 'CreateEventSourceMapping'],
@@ -54,6 +59,9 @@ export function lambdaOperation(
     if (found === null) continue;
     const params: { [name: string]: string } = Object.fromEntries(url.searchParams);
     for (const [name, value] of Object.entries(found.groups ?? {})) params[name] = decodeURIComponent(value);
+    // The list has the path of the reading, and says so in its query.
+    if (action === 'GetProvisionedConcurrencyConfig' && params['List'] === 'ALL')
+      return { action: 'ListProvisionedConcurrencyConfigs', params };
     return { action, params };
   }
   return undefined;

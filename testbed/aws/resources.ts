@@ -105,7 +105,9 @@ function lambdaAim(call: Call, { accountId }: Surroundings): Aim {
     const uuid = textParam(call, 'UUID');
     return { resource: uuid === undefined ? '*' : `${lambda}event-source-mapping:${uuid}`, context };
   }
-  return { resource: arn ?? textParam(call, 'Resource') ?? '*', context: {} };
+  const qualifier = textParam(call, 'Qualifier');
+  const resource = arn === undefined || qualifier === undefined ? arn : `${arn}:${qualifier}`;
+  return { resource: resource ?? textParam(call, 'Resource') ?? '*', context: {} };
 }
 
 async function secretAim(call: Call, { accountId, secretArn }: Surroundings): Promise<Aim> {

@@ -59,6 +59,11 @@ export function withoutSecrets(params: Params): Params {
   );
 }
 
+/** The region whose trail shows it: of IAM, which has no regions, the first one. */
+export function homeOf(call: Call): string {
+  return call.service === 'iam' ? 'us-east-1' : call.region;
+}
+
 /** The event of a call; undefined for a call that CloudTrail's history of events does not hold. */
 export function eventOf(
   call: Call,
@@ -88,7 +93,7 @@ export function eventOf(
     eventTime: time,
     eventSource: source,
     eventName: call.action,
-    awsRegion: call.region,
+    awsRegion: homeOf(call),
     sourceIPAddress: '127.0.0.1',
     userAgent: String(call.headers['user-agent'] ?? ''),
     ...(outcome.refusal === undefined

@@ -1,0 +1,84 @@
+import type { Action } from '../../domain/action.ts';
+import { typed } from '../failure.ts';
+import { apply } from './contain-principal/apply.ts';
+import { alwaysNotCovered } from './contain-principal/limits.ts';
+import { plan } from './contain-principal/plan.ts';
+import { undo } from './contain-principal/undo.ts';
+import { verify } from './contain-principal/verify.ts';
+import { grant, roles, users } from './containment/permissions.ts';
+import type { AwsOptions } from './options.ts';
+import { input, type Input } from './contain-principal/input.ts';
+
+const name = 'aws.contain-principal';
+
+const all = [users, roles];
+
+/** Denies a user or a role everything, with every credential it has, and lets nobody assume the role. */
+export function containPrincipal({
+  accounts,
+  secrets,
+}: Pick<AwsOptions, 'accounts' | 'secrets'>): Action<Input> {
+  return {
+    name,
+    title: 'Contain a user or a role of AWS',
+    summary:
+      'Denies a user or a role everything by an inline policy, whatever else allows it: long-term keys, open sessions and the console alike. Nobody can assume the role any more. ' +
+      'The release puts the exact documents back.',
+    effect: 'contain',
+    input,
+    outputs: {
+      type: 'object',
+      required: ['principal', 'policy'],
+      properties: {
+        principal: { type: 'string', description: 'ARN' },
+        policy: { type: 'string', description: 'Name of the inline policy that denies' },
+      },
+      additionalProperties: false,
+    },
+    permissions: [
+      grant(
+        'plan',
+        ['iam:GetUser', 'iam:GetUserPolicy'],
+        [users],
+        'who it is, and what would be overwritten',
+      ),
+      grant(
+        'plan',
+        ['iam:GetRole', 'iam:GetRolePolicy'],
+        [roles],
+        'who it is, and what would be overwritten',
+      ),
+      grant('apply', ['iam:PutUserPolicy'], [users], 'to deny a user everything'),
+      grant(
+        'apply',
+        ['iam:PutRolePolicy', 'iam:UpdateAssumeRolePolicy'],
+        [roles],
+        'to deny a role everything, and everybody the role',
+      ),
+      grant(
+        'verify',
+        ['iam:SimulatePrincipalPolicy'],
+        all,
+        "to have IAM itself evaluate the principal's policies",
+      ),
+      ...(secrets.permissions?.('read', 'verify') ?? []),
+      grant('undo', ['iam:DeleteUserPolicy'], [users], 'to take the denial away'),
+      grant('undo', ['iam:DeleteRolePolicy'], [roles], 'to take the denial away'),
+    ],
+    notCovered: alwaysNotCovered,
+    timing: {
+      planMs: 60_000,
+      applyMs: 60_000,
+      verifyMs: 180_000,
+      undoMs: 60_000,
+      heartbeatMs: 30_000,
+      attempts: 5,
+    },
+    holds: true,
+    plan: (context, request) => typed(() => plan(name, accounts(request.input.account), context, request)),
+    apply: (context, mandate) => typed(() => apply(name, accounts(mandate.input.account), context, mandate)),
+    verify: (context, mandate) =>
+      typed(() => verify(name, accounts(mandate.input.account), secrets, context, mandate)),
+    undo: (context, mandate) => typed(() => undo(name, accounts(mandate.input.account), context, mandate)),
+  };
+}

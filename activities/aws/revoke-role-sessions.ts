@@ -1,0 +1,67 @@
+import type { Action } from '../../domain/action.ts';
+import { typed } from '../failure.ts';
+import { grant, roles } from './containment/permissions.ts';
+import type { AwsOptions } from './options.ts';
+import { input, type Input } from './revoke-role-sessions/input.ts';
+import { apply, undo, verify } from './revoke-role-sessions/verbs.ts';
+import { alwaysNotCovered, plan } from './revoke-role-sessions/plan.ts';
+
+const name = 'aws.revoke-role-sessions';
+
+/** Denies a role's sessions that were issued before now, and leaves those that come after alone. */
+export function revokeRoleSessions({
+  accounts,
+  secrets,
+}: Pick<AwsOptions, 'accounts' | 'secrets'>): Action<Input> {
+  return {
+    name,
+    title: 'Revoke the sessions of a role',
+    summary:
+      'Denies everything to every session of a role that was issued before now, as the IAM console does by AWSRevokeOlderSessions. Workloads that may assume the role get new sessions by ' +
+      'themselves; so does an attacker who may.',
+    effect: 'contain',
+    input,
+    outputs: {
+      type: 'object',
+      required: ['principal', 'policy', 'before'],
+      properties: {
+        principal: { type: 'string', description: 'ARN of the role' },
+        policy: { type: 'string', description: 'Name of the inline policy that denies' },
+        before: { type: 'string', description: 'Sessions from before this time are denied. RFC 3339' },
+      },
+      additionalProperties: false,
+    },
+    permissions: [
+      grant(
+        'plan',
+        ['iam:GetRole', 'iam:GetRolePolicy'],
+        [roles],
+        'which role it is, and what would be overwritten',
+      ),
+      grant('apply', ['iam:PutRolePolicy'], [roles], 'to deny the sessions from before'),
+      grant(
+        'verify',
+        ['iam:SimulatePrincipalPolicy'],
+        [roles],
+        "to have IAM itself evaluate the role's policies",
+      ),
+      ...(secrets.permissions?.('read', 'verify') ?? []),
+      grant('undo', ['iam:DeleteRolePolicy'], [roles], 'to take the denial away'),
+    ],
+    notCovered: alwaysNotCovered,
+    timing: {
+      planMs: 60_000,
+      applyMs: 60_000,
+      verifyMs: 180_000,
+      undoMs: 60_000,
+      heartbeatMs: 30_000,
+      attempts: 5,
+    },
+    holds: true,
+    plan: (context, request) => typed(() => plan(name, accounts(request.input.account), context, request)),
+    apply: (context, mandate) => typed(() => apply(name, accounts(mandate.input.account), context, mandate)),
+    verify: (context, mandate) =>
+      typed(() => verify(name, accounts(mandate.input.account), secrets, context, mandate)),
+    undo: (context, mandate) => typed(() => undo(name, accounts(mandate.input.account), context, mandate)),
+  };
+}
