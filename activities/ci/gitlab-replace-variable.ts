@@ -13,10 +13,11 @@ import { digest, type JsonObject } from '../../domain/json.ts';
 import type { Secret, SecretStores } from '../../domain/secret.ts';
 import { typed } from '../failure.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
+import { secretName } from '../service/secret-name.ts';
 import type { GitLabConfig } from './forges.ts';
 import { withGitLab, type GitLabApi, type Variable } from './gitlab/api.ts';
 import { drift, refused, targetGone, unfit } from './gitlab/failures.ts';
-import { forge, needs, notBoth, ownerFields, ownerOf, secretName, targetOf } from './gitlab/input.ts';
+import { forge, needs, notBoth, ownerFields, ownerOf, targetOf } from './gitlab/input.ts';
 import type { CiOptions } from './index.ts';
 
 const name = 'gitlab.replace-variable';

@@ -14,10 +14,11 @@ import type { SecretStores } from '../../domain/secret.ts';
 import { typed } from '../failure.ts';
 import { baseOf } from '../service/base.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
+import { secretName } from '../service/secret-name.ts';
 import type { GitLabConfig } from './forges.ts';
 import { withGitLab, type GitLabApi, type Runner } from './gitlab/api.ts';
 import { drift, refused, targetGone } from './gitlab/failures.ts';
-import { forge, needs, secretName, targetOf } from './gitlab/input.ts';
+import { forge, needs, targetOf } from './gitlab/input.ts';
 import type { CiOptions } from './index.ts';
 
 const name = 'gitlab.reset-runner-token';

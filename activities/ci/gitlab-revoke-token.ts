@@ -4,10 +4,11 @@ import { worst } from '../../domain/action.ts';
 import { digest, type JsonObject } from '../../domain/json.ts';
 import { typed } from '../failure.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
+import { secretName } from '../service/secret-name.ts';
 import type { GitLabConfig } from './forges.ts';
 import { withGitLab, type AccessToken, type GitLabApi } from './gitlab/api.ts';
 import { drift, refused, targetGone } from './gitlab/failures.ts';
-import { needs, notBoth, ownerOf, secretName, targetOf, tokenFields } from './gitlab/input.ts';
+import { needs, notBoth, ownerOf, targetOf, tokenFields } from './gitlab/input.ts';
 import { refusedClaim } from './gitlab/refused-claim.ts';
 import type { CiOptions } from './index.ts';
 

@@ -14,11 +14,12 @@ import type { SecretStores } from '../../domain/secret.ts';
 import { typed } from '../failure.ts';
 import { baseOf } from '../service/base.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
+import { secretName } from '../service/secret-name.ts';
 import type { CiOptions } from './index.ts';
 import type { GitLabConfig } from './forges.ts';
 import { withGitLab, type AccessToken, type GitLabApi } from './gitlab/api.ts';
 import { drift, refused, targetGone } from './gitlab/failures.ts';
-import { needs, notBoth, ownerOf, secretName, targetOf, tokenFields } from './gitlab/input.ts';
+import { needs, notBoth, ownerOf, targetOf, tokenFields } from './gitlab/input.ts';
 import { refusedClaim } from './gitlab/refused-claim.ts';
 import { rotateAndStore } from './gitlab/rotation.ts';
 

@@ -26,7 +26,6 @@ export async function serviceWorld(): Promise<ServiceWorld> {
     maxArtefactBytes: 1_000_000,
   });
   const vault = fileStore('vault', join(directory, 'vault'));
-  const call = () => ({ signal: AbortSignal.timeout(30_000) });
   return {
     evidence,
     vault,
@@ -39,6 +38,8 @@ export async function serviceWorld(): Promise<ServiceWorld> {
     },
   };
 }
+
+const call = () => ({ signal: AbortSignal.timeout(30_000) });
 
 /** A plan of the action, and the mandate that its approval gives. */
 export async function planned<I extends JsonObject>(
@@ -55,8 +56,8 @@ export async function planned<I extends JsonObject>(
 export class Killed extends Error {}
 
 /**
- * Runs a verb, and kills it at its first boundary, then at its second, and so on until it gets through: each attempt goes on where the one before was
- * killed. Returns how often that was, and what the last attempt said.
+ * Runs a verb until it gets through, and kills it once at each boundary that it comes to: every attempt goes on where the one before was killed.
+ * Returns where that was, and what the last attempt said.
  */
 export async function killedEverywhere<I extends JsonObject, V extends 'apply' | 'undo'>(
   world: ServiceWorld,
@@ -64,12 +65,16 @@ export async function killedEverywhere<I extends JsonObject, V extends 'apply' |
   verb: V,
   mandate: Mandate<I>,
   options: ContextOptions = {},
-): Promise<{ kills: number; result: V extends 'apply' ? Applied : Undone }> {
+): Promise<{ killedAt: string[]; result: V extends 'apply' ? Applied : Undone }> {
   const intents: Intents = options.intents ?? new Map();
-  for (let at = 1; at < 100; at++) {
-    let boundary = 0;
-    const atBoundary = () => {
-      if (++boundary === at) throw new Killed('at a boundary');
+  const killedAt = new Set<string>();
+  for (let attempt = 1; attempt < 100; attempt++) {
+    const atBoundary = (name: string) => {
+      // The same intent of a later attempt is the same boundary.
+      const boundary = name.replace(/ \d+$/, '');
+      if (killedAt.has(boundary)) return;
+      killedAt.add(boundary);
+      throw new Killed(boundary);
     };
     try {
       const result = await action[verb](
@@ -77,7 +82,7 @@ export async function killedEverywhere<I extends JsonObject, V extends 'apply' |
         mandate,
       );
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the result is that of the verb
-      return { kills: at - 1, result: result as V extends 'apply' ? Applied : Undone };
+      return { killedAt: [...killedAt], result: result as V extends 'apply' ? Applied : Undone };
     } catch (error) {
       if (!(error instanceof Killed)) throw error;
     }

@@ -62,6 +62,18 @@ export const BINARIES = {
     recipe: { kind: 'module', package: 'sigs.k8s.io/kwok/cmd/kwok' },
     estimate: '2 minutes',
   },
+  /** CNCF Distribution. */
+  registry: {
+    version: '3.1.2',
+    versionArgs: ['--version'],
+    versionPattern: /distribution\/v3 v(\S+)/,
+    recipe: {
+      kind: 'module',
+      package: 'github.com/distribution/distribution/v3/cmd/registry',
+      variables: { 'github.com/distribution/distribution/v3/version.version': 'v3.1.2' },
+    },
+    estimate: '3 minutes',
+  },
   temporal: {
     version: '1.5.1',
     versionArgs: ['--version'],
@@ -84,5 +96,6 @@ export const BINARY_NAMES: readonly BinaryName[] = [
   'kube-scheduler',
   'kubectl',
   'kwok',
+  'registry',
   'temporal',
 ];

@@ -36,31 +36,21 @@ export class Parameters {
   optional<K extends Kind>(name: string, kind: K): Value<K> | undefined {
     const value = this.#values[name];
     if (value === undefined || value === null) return undefined;
-    const coerced = coerce(kind, value);
+    const coerced = coercions[kind](value);
     if (coerced === undefined) throw badParameter(`${name} is invalid`);
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- coerce gives what the kind says
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the coercion gives what the kind says
     return coerced as Value<K>;
   }
 }
 
-function coerce(kind: Kind, value: unknown): unknown {
-  switch (kind) {
-    case 'string':
-      return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
-    case 'boolean':
-      return value === true || value === 'true'
-        ? true
-        : value === false || value === 'false'
-          ? false
-          : undefined;
-    case 'integer':
-      return /^-?\d{1,15}$/.test(String(value)) ? Number(value) : undefined;
-    case 'date':
-      return typeof value === 'string' && isDay(value) ? value : undefined;
-    case 'strings':
-      return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
-  }
-}
+const coercions: { [K in Kind]: (value: unknown) => unknown } = {
+  string: (value) => (typeof value === 'string' || typeof value === 'number' ? String(value) : undefined),
+  boolean: (value) => (['true', 'false'].includes(String(value)) ? String(value) === 'true' : undefined),
+  integer: (value) => (/^-?\d{1,15}$/.test(String(value)) ? Number(value) : undefined),
+  date: (value) => (typeof value === 'string' && isDay(value) ? value : undefined),
+  strings: (value) =>
+    Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined,
+};
 
 function isDay(text: string): boolean {
   const date = new Date(`${text}T00:00:00Z`);

@@ -66,18 +66,6 @@ export async function withGitLab<T>(
 }
 
 function gitlabApi(client: ReturnType<typeof createServiceClient>, signal: AbortSignal) {
-  const tokenPath = (owner: Owner) =>
-    owner.kind === 'person' ? '/personal_access_tokens' : `${ownerPath(owner)}/access_tokens`;
-
-  async function found<T>(reading: Promise<T>): Promise<T | undefined> {
-    try {
-      return await reading;
-    } catch (error) {
-      if (isServiceError(error, 'gone')) return undefined;
-      throw error;
-    }
-  }
-
   return {
     /** Whose credential this is: the engine's, or another's; undefined when GitLab refuses it (401). Any token may ask, whatever its scopes. */
     async self(value?: Secret): Promise<AccessToken | undefined> {
@@ -229,4 +217,18 @@ function ownerPath(owner: Owner): string {
 
 function nameOf(owner: Owner): string {
   return owner.kind === 'person' ? 'personal ' : `${owner.kind} ${owner.id}'s `;
+}
+
+function tokenPath(owner: Owner): string {
+  return owner.kind === 'person' ? '/personal_access_tokens' : `${ownerPath(owner)}/access_tokens`;
+}
+
+/** undefined in place of a 404. */
+async function found<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isServiceError(error, 'gone')) return undefined;
+    throw error;
+  }
 }

@@ -4,16 +4,6 @@ import type { Permission, Verb } from '../../../domain/permission.ts';
 import { forgePlace, type GitLabConfig } from '../forges.ts';
 import type { Owner } from './api.ts';
 
-/** As the playbook language has it for inputs of type `secret`. */
-const secretNamePattern = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,252}$/;
-
-export function secretName(describe: string) {
-  return z
-    .string()
-    .regex(secretNamePattern, 'must be the name of a secret, <store>/<path>')
-    .meta({ 'x-secret': true, description: describe });
-}
-
 const place = (what: string) =>
   z
     .string()

@@ -1,0 +1,324 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import type {
+  Action,
+  ActionContext,
+  Applied,
+  Claim,
+  Mandate,
+  Plan,
+  Target,
+  Verification,
+} from '../../domain/action.ts';
+import { worst } from '../../domain/action.ts';
+import { FirebreakError } from '../../domain/errors.ts';
+import { digest, sha256, type JsonObject } from '../../domain/json.ts';
+import { Secret, type SecretStores } from '../../domain/secret.ts';
+import { typed } from '../failure.ts';
+import { baseOf } from '../service/base.ts';
+import { placeGenerated } from '../service/generated.ts';
+import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
+import { secretName } from '../service/secret-name.ts';
+import { drift, refused, targetGone, unusableFile } from './failures.ts';
+import { bcryptHash, fits, linesOf, withHash, type HtpasswdLine } from './htpasswd.ts';
+import type { RegistryOptions } from './index.ts';
+import { loginTo } from './login.ts';
+import { registryPlace, type BasicAuthConfig } from './registries.ts';
+
+const name = 'registry.rotate-user';
+
+const WRITES = 6;
+const POLL_MS = 500;
+/** A mounted Secret reaches its container within a minute or two. */
+const PROPAGATION_MS = 150_000;
+
+const input = z.strictObject({
+  registry: z.string().min(1).max(63).describe('Name of the registry as configured under registries'),
+  user: z
+    .string()
+    .regex(/^[^\s:#][^\s:]{0,127}$/, 'must be the name of a user in the htpasswd file')
+    .describe('User whose password is replaced'),
+  secret: secretName("Where the user's password is kept, and the new one will be"),
+});
+type Input = z.infer<typeof input>;
+
+const notCovered = [
+  limit(
+    'propagation',
+    'Firebreak writes the htpasswd file to its secret. How it gets from there to the registry, and how long that takes, is up to its deployment; the verification waits for it.',
+  ),
+  limit(
+    'pushed-images',
+    'What was pushed or pulled with the old password stays: look for it in the notifications over the whole window.',
+  ),
+];
+
+/** Gives a user of a registry with basic authentication a new password. */
+export function registryRotateUser({ registries, secrets }: RegistryOptions): Action<Input> {
+  return {
+    name,
+    title: "Rotate a registry user's password",
+    summary:
+      'Generates a new password for a user of a registry whose users are an htpasswd file, stores it, and replaces the line of the user in the file by a bcrypt hash of it. Every other byte of the file stays.',
+    effect: 'irreversible',
+    holds: false,
+    input,
+    outputs: {
+      type: 'object',
+      required: ['user', 'secret'],
+      properties: {
+        user: { type: 'string', description: 'Name of the user' },
+        secret: {
+          type: 'string',
+          'x-secret': true,
+          description: 'Name of the secret that holds the password',
+        },
+      },
+      additionalProperties: false,
+    },
+    permissions: [
+      ...(secrets.permissions?.('read', 'plan') ?? []),
+      ...(secrets.permissions?.('write', 'apply') ?? []),
+      ...(secrets.permissions?.('read', 'verify') ?? []),
+    ],
+    notCovered,
+    timing: {
+      planMs: 60_000,
+      applyMs: 60_000,
+      verifyMs: PROPAGATION_MS + 30_000,
+      undoMs: 10_000,
+      heartbeatMs: 30_000,
+      attempts: 5,
+    },
+    plan: (context, request) =>
+      typed(() => plan(context, registries('basic-auth', request.input.registry), secrets, request)),
+    apply: (context, mandate) =>
+      typed(() => apply(context, registries('basic-auth', mandate.input.registry), secrets, mandate)),
+    verify: (context, mandate) =>
+      typed(() => verify(context, registries('basic-auth', mandate.input.registry), secrets, mandate)),
+    undo: (_context, { input: { user } }) =>
+      Promise.resolve(nothingRestored(`the old password of ${user} leaked: it is not set again`)),
+  };
+}
+
+function targetOf(registry: BasicAuthConfig, { user }: Input): Target {
+  return { kind: 'User', cluster: registryPlace(registry), name: `user/${user}`, uid: user };
+}
+
+/** The file as it is, and the user's one line. @throws FB3613, TargetGone */
+async function readFile(
+  { signal }: ActionContext,
+  registry: BasicAuthConfig,
+  secrets: SecretStores,
+  incident: string,
+  user: string,
+): Promise<{ file: string; version: string; line: HtpasswdLine }> {
+  const { store, path } = secrets(registry.htpasswd);
+  const stored = await store.read(path, { signal, incident });
+  if (stored === undefined)
+    throw unusableFile(registry.htpasswd, 'does not exist: correct the configuration');
+  const file = stored.value.reveal();
+  const [line, ...more] = linesOf(file, user);
+  if (line === undefined)
+    throw targetGone(`user/${user}`, `is not in the htpasswd file of registry ${registry.name}`);
+  if (more.length > 0)
+    throw unusableFile(registry.htpasswd, `has user ${user} ${more.length + 1} times: leave one line`);
+  return { file, version: stored.version, line };
+}
+
+function exactly({ user, secret }: Input, { htpasswd }: BasicAuthConfig, line: string): JsonObject {
+  return { user, secret, htpasswd, line };
+}
+
+async function plan(
+  context: ActionContext,
+  registry: BasicAuthConfig,
+  secrets: SecretStores,
+  { incident, input: asked }: { incident: string; input: Input },
+): Promise<Plan> {
+  const target = targetOf(registry, asked);
+  if (asked.secret === registry.htpasswd)
+    throw refused(
+      `secret ${asked.secret} holds the htpasswd file of all users: name one for this user's password`,
+    );
+  const { store, path } = secrets(asked.secret);
+  const { line } = await readFile(context, registry, secrets, incident, asked.user);
+  const stored = await store.read(path, { signal: context.signal, incident });
+  const holds = stored !== undefined && (await fits(stored.value, line)) ? 'it' : 'nothing of it';
+  // Of a salted hash: the salt leaves nothing to guess.
+  const lineDigest = sha256(line.text);
+  return makePlan(context, {
+    action: name,
+    target,
+    environment: registry.environment,
+    supports: [],
+    rule: `set a new password for this user, and store it as ${asked.secret}`,
+    exact: exactly(asked, registry, lineDigest),
+    undo: { kind: 'none', text: 'The old password is not set again: it leaked.' },
+    changes: [
+      changeOf(stored === undefined ? 'create' : 'update', 'Secret', asked.secret, 'holds the new password'),
+      changeOf(
+        'update',
+        'Secret',
+        registry.htpasswd,
+        `the line of ${asked.user} gets another hash; the others stay`,
+      ),
+    ],
+    notCovered,
+    description: {
+      title: `Rotate the password of ${target.name} in ${target.cluster}`,
+      ifApproved: [
+        `Pulls and pushes of ${asked.user} with the old password fail once the registry has the new file.`,
+        `The new password is stored as ${store.describe(path)}.`,
+      ],
+      ifDenied: ['Whoever has the password can go on using it.'],
+    },
+    snapshot: { line: lineDigest, holds },
+  });
+}
+
+async function apply(
+  context: ActionContext,
+  registry: BasicAuthConfig,
+  secrets: SecretStores,
+  mandate: Mandate<Input>,
+): Promise<Applied> {
+  const { input: asked, authority, incident } = mandate;
+  const target = targetOf(registry, asked);
+  if (!isFor(mandate, name, target)) throw refused(`the authority is not for ${target.name}`);
+  const began = performance.now();
+  const base = await baseOf(context, mandate);
+  const planned = String(base['line']);
+  if (digest(exactly(asked, registry, planned)) !== authority.exact)
+    throw drift(target.name, 'is not as it was approved');
+  const password = secrets(asked.secret);
+  const users = secrets(registry.htpasswd);
+  const call = { signal: context.signal, incident };
+
+  const read = () => readFile(context, registry, secrets, incident, asked.user);
+  const { line } = await read();
+  const stored = await password.store.read(password.path, call);
+  const isOurs = stored !== undefined && (await fits(stored.value, line));
+  if (sha256(line.text) !== planned && !isOurs)
+    throw drift(target.name, 'was given another password by somebody else');
+  const placed = await placeGenerated(context, incident, password);
+  if (placed === undefined)
+    throw drift(`secret ${asked.secret}`, 'was written by somebody else since this step began');
+
+  const hash = await bcryptHash(placed.value);
+  let already = 0;
+  for (let attempt = 1; ; attempt++) {
+    const now = await read();
+    if (await fits(placed.value, now.line)) {
+      already = 1;
+      break;
+    }
+    if (sha256(now.line.text) !== planned)
+      throw drift(target.name, 'was given another password by somebody else');
+    await context.beforeWrite(`write ${registry.htpasswd}`);
+    let written = false;
+    try {
+      const file = new Secret(withHash(now.file, asked.user, now.line, hash));
+      await users.store.write(users.path, file, { ...call, version: now.version });
+      written = true;
+    } catch (error) {
+      // Another user's line was written meanwhile: it must not be lost.
+      const raced = error instanceof FirebreakError && error.code === 'FB3402';
+      if (!raced || attempt >= WRITES) throw error;
+    }
+    if (!written) continue;
+    await context.checkpoint(`wrote ${registry.htpasswd}`);
+    break;
+  }
+  return {
+    changes: [
+      ...(placed.already ? [] : [changeOf('update', 'Secret', asked.secret, 'holds the new password')]),
+      ...(already === 1
+        ? []
+        : [changeOf('update', 'Secret', registry.htpasswd, `the line of ${asked.user} has another hash`)]),
+    ],
+    already: already + Number(placed.already),
+    measures: { rotatedMs: Math.round(performance.now() - began) },
+    outputs: { user: asked.user, secret: asked.secret },
+    artefacts: [],
+    unavailable: [],
+  };
+}
+
+/** Waits until the registry has the new file, and says how long that took. */
+async function verify(
+  context: ActionContext,
+  registry: BasicAuthConfig,
+  secrets: SecretStores,
+  mandate: Mandate<Input>,
+): Promise<Verification> {
+  const { input: asked, incident } = mandate;
+  const { store, path } = secrets(asked.secret);
+  const call = { signal: context.signal, incident };
+  const [base, stored, previous] = await Promise.all([
+    baseOf(context, mandate),
+    store.read(path, call),
+    store.previous(path, call),
+  ]);
+  const old = base['holds'] === 'it' ? previous : undefined;
+  const login = loginTo(registry, context.signal);
+  try {
+    const began = performance.now();
+    const open = await login.tried(undefined, undefined);
+    const tried = async () => ({
+      accepted: stored !== undefined && (await login.tried(asked.user, stored.value)),
+      oldWorks: old !== undefined && (await login.tried(asked.user, old)),
+    });
+    let last = await tried();
+    while ((!last.accepted || last.oldWorks) && !open && performance.now() - began < PROPAGATION_MS) {
+      await context.checkpoint(`await ${registry.name}`);
+      await sleep(POLL_MS, undefined, { signal: context.signal });
+      last = await tried();
+    }
+    return judged(asked, old, open, last, Math.round(performance.now() - began));
+  } finally {
+    await login.close();
+  }
+}
+
+function judged(
+  { user, secret }: Input,
+  old: Secret | undefined,
+  open: boolean,
+  { accepted, oldWorks }: { accepted: boolean; oldWorks: boolean },
+  took: number,
+): Verification {
+  const after = `after ${took} ms`;
+  const newClaim = `what is stored as ${secret} logs in as ${user}`;
+  const oldClaim = `the old password of ${user} is refused`;
+  const anyone = 'the registry lets anybody in without a password, so that a login proves nothing';
+  const claims: Claim[] = [
+    open
+      ? { claim: newClaim, verdict: 'unverifiable', detail: anyone }
+      : accepted
+        ? { claim: newClaim, verdict: 'verified', detail: `the registry answers 200 ${after}` }
+        : {
+            claim: newClaim,
+            verdict: 'failed',
+            detail: `the registry still answers 401 ${after}: see that it gets the htpasswd file`,
+          },
+    old === undefined
+      ? {
+          claim: oldClaim,
+          verdict: 'unverifiable',
+          detail: 'it is not known, so it was not tried; the file has one line for each user',
+        }
+      : oldWorks
+        ? {
+            claim: oldClaim,
+            verdict: 'failed',
+            detail: open ? anyone : `the registry still accepts it ${after}`,
+          }
+        : { claim: oldClaim, verdict: 'verified', detail: `the registry answers 401 ${after}` },
+  ];
+  return {
+    state: accepted && !oldWorks ? 'in-place' : oldWorks ? 'absent' : 'partial',
+    verdict: worst(claims),
+    claims,
+  };
+}

@@ -1,0 +1,161 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { binary } from './binaries.ts';
+import { freePort } from './ports.ts';
+import { startService } from './process.ts';
+
+export interface RegistryOptions {
+  /** Lines `user:$2y$…`: bcrypt only. */
+  htpasswd: string;
+  /** Gets the registry's notifications (application/vnd.docker.distribution.events.v2+json). */
+  notify?: { url: string; headers?: Record<string, string[]> };
+}
+
+/** A CNCF Distribution registry on 127.0.0.1. */
+export interface Registry {
+  url: string;
+  /** `127.0.0.1:<port>`, as image references begin. */
+  host: string;
+  /** Replaces the file, as a mounted Secret is replaced. */
+  writeHtpasswd(text: string): Promise<void>;
+  /** Status of the API's base endpoint with these credentials: 200 or 401. */
+  status(user?: string, password?: string): Promise<number>;
+  /** Pushes a minimal image, new each time. @returns the digest of its manifest */
+  push(user: string, password: string, repository: string, tag: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const CONFIG = 'application/vnd.oci.image.config.v1+json';
+
+export async function startRegistry({ htpasswd, notify }: RegistryOptions): Promise<Registry> {
+  const [command, port, directory] = await Promise.all([
+    binary('registry'),
+    freePort(),
+    mkdtemp(join(tmpdir(), 'firebreak-registry-')),
+  ]);
+  const host = `127.0.0.1:${port}`;
+  const url = `http://${host}`;
+  const passwords = join(directory, 'htpasswd');
+  const writeHtpasswd = async (text: string): Promise<void> => {
+    await writeFile(`${passwords}.new`, text, { mode: 0o600 });
+    await rename(`${passwords}.new`, passwords);
+  };
+  await writeHtpasswd(htpasswd);
+  const configuration = join(directory, 'config.yml');
+  // JSON is YAML.
+  await writeFile(
+    configuration,
+    JSON.stringify({
+      version: 0.1,
+      storage: { filesystem: { rootdirectory: join(directory, 'data') }, delete: { enabled: true } },
+      http: { addr: host, secret: randomBytes(16).toString('hex') },
+      auth: { htpasswd: { realm: 'firebreak-testbed', path: passwords } },
+      ...(notify === undefined
+        ? {}
+        : {
+            notifications: {
+              endpoints: [
+                { name: 'testbed', timeout: '2s', threshold: 3, backoff: '100ms', headers: {}, ...notify },
+              ],
+            },
+          }),
+    }),
+  );
+  const authorization = (user: string, password: string) => ({
+    authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
+  });
+  const status = async (user?: string, password = ''): Promise<number> => {
+    const headers = user === undefined ? {} : authorization(user, password);
+    const answer = await fetch(`${url}/v2/`, { headers });
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+  const service = await startService({
+    name: 'registry',
+    command,
+    args: ['serve', configuration],
+    // Without this it looks for a collector of traces.
+    env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
+    logFile: join(directory, 'registry.log'),
+    ready: async () => (await status()) === 401,
+  });
+
+  async function upload(headers: Record<string, string>, repository: string, bytes: Buffer): Promise<string> {
+    const digest = sha256(bytes);
+    const begun = await ok(
+      await fetch(`${url}/v2/${repository}/blobs/uploads/`, { method: 'POST', headers }),
+    );
+    const location = new URL(begun.headers.get('location') ?? '', url);
+    location.searchParams.set('digest', digest);
+    await ok(
+      await fetch(location, {
+        method: 'PUT',
+        headers: { ...headers, 'content-type': 'application/octet-stream' },
+        body: new Uint8Array(bytes),
+      }),
+    );
+    return digest;
+  }
+
+  return {
+    url,
+    host,
+    writeHtpasswd,
+    status,
+    async push(user, password, repository, tag) {
+      const headers = authorization(user, password);
+      const layer = Buffer.from(`layer ${randomBytes(8).toString('hex')}`);
+      const config = Buffer.from(
+        JSON.stringify({
+          architecture: 'amd64',
+          os: 'linux',
+          config: {},
+          rootfs: { type: 'layers', diff_ids: [sha256(layer)] },
+        }),
+      );
+      const manifest = Buffer.from(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: MANIFEST,
+          config: {
+            mediaType: CONFIG,
+            digest: await upload(headers, repository, config),
+            size: config.length,
+          },
+          layers: [
+            {
+              mediaType: 'application/vnd.oci.image.layer.v1.tar',
+              digest: await upload(headers, repository, layer),
+              size: layer.length,
+            },
+          ],
+        }),
+      );
+      await ok(
+        await fetch(`${url}/v2/${repository}/manifests/${tag}`, {
+          method: 'PUT',
+          headers: { ...headers, 'content-type': MANIFEST },
+          body: new Uint8Array(manifest),
+        }),
+      );
+      return sha256(manifest);
+    },
+    async stop() {
+      await service.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function ok(answer: Response): Promise<Response> {
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`the registry answers ${answer.status}: ${text.slice(0, 300)}`);
+  return answer;
+}
+
+function sha256(bytes: Buffer): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
