@@ -54,6 +54,8 @@ export interface SecretStore {
   readonly name: string;
   /** The system that a person would look into: `secret ci/deployer in AWS account production`. */
   describe(path: string): string;
+  /** Where workloads take it from, when it is a key of a Secret of Kubernetes. */
+  kubernetes?(path: string): { cluster: string; namespace: string; secret: string; key: string };
   /** undefined when there is none. */
   read(path: string, options: SecretCall): Promise<StoredSecret | undefined>;
   /** What the last write of ours replaced; undefined when there is none, or it was not kept. */

@@ -39,6 +39,10 @@ export function kubernetesStore(name: string, cluster: Cluster): SecretStore {
       const { namespace, name: secret, key } = placeOf(path);
       return `key ${key} of Secret ${namespace}/${secret} in cluster ${cluster.name}`;
     },
+    kubernetes(path) {
+      const { namespace, name: secret, key } = placeOf(path);
+      return { cluster: cluster.name, namespace, secret, key };
+    },
     async read(path, call) {
       const place = placeOf(path);
       return storedIn(await get(place, call), place.key, store.describe(path));

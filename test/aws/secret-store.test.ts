@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto';
+import {
+  CreateSecretCommand,
+  DeleteSecretCommand,
+  DescribeSecretCommand,
+  ListSecretVersionIdsCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { awsStore } from '../../activities/secrets/aws.ts';
+import { storePermissions } from '../../activities/secrets/permissions.ts';
+import { Secret, type SecretStore } from '../../domain/secret.ts';
+import { openAwsHouse, type AwsHouse } from '../support/aws-house.ts';
+import { promises } from '../support/secret-store.ts';
+
+let house: AwsHouse;
+let store: SecretStore;
+let admin: SecretsManagerClient;
+beforeAll(async () => {
+  house = await openAwsHouse();
+  // Under the generated rights alone.
+  await house.grant(storePermissions('aws-secrets-manager', 'write', 'apply'));
+  store = awsStore('vault', house.account);
+  admin = new SecretsManagerClient(house.aws.as(house.aws.admin));
+}, 180_000);
+afterAll(() => house?.close());
+
+const fresh = () => `ci/deployer-${randomBytes(6).toString('hex')}`;
+const call = { signal: AbortSignal.timeout(120_000), incident: 'inc-7' };
+
+describe('the store in AWS Secrets Manager', () => {
+  promises(async () => ({ store, path: fresh() }));
+
+  test('makes a secret that says who made it; the session shows the incident', async () => {
+    const path = fresh();
+    await store.write(path, new Secret('value'), call);
+    const { Tags } = await admin.send(new DescribeSecretCommand({ SecretId: path }));
+    expect(Tags).toEqual([{ Key: 'managed-by', Value: 'firebreak' }]);
+    expect(JSON.stringify(house.aws.calls())).toContain('firebreak-inc-7');
+  });
+
+  test('AWSCURRENT and AWSPREVIOUS are as after a rotation, and no version of ours is left over', async () => {
+    const path = fresh();
+    const first = await store.write(path, new Secret('first'), call);
+    const second = await store.write(path, new Secret('second'), { ...call, ...first });
+    const { Versions = [] } = await admin.send(
+      new ListSecretVersionIdsCommand({ SecretId: path, IncludeDeprecated: true }),
+    );
+    const stages = Object.fromEntries(
+      Versions.map(({ VersionId = '', VersionStages }) => [VersionId, VersionStages]),
+    );
+    expect(Object.keys(stages).toSorted()).toEqual([first.version, second.version].toSorted());
+    expect(stages[first.version]).toEqual(['AWSPREVIOUS']);
+    expect(stages[second.version]).toEqual(expect.arrayContaining(['AWSCURRENT']));
+  });
+
+  test('a secret that has no value yet is given one', async () => {
+    const path = fresh();
+    await admin.send(new CreateSecretCommand({ Name: path }));
+    await store.write(path, new Secret('value'), call);
+    expect((await store.read(path, call))?.value.reveal()).toBe('value');
+  });
+
+  test.each(['PutSecretValue', 'UpdateSecretVersionStage'])(
+    'an answer to %s that is lost changes nothing',
+    async (operation) => {
+      const path = fresh();
+      const { version } = await store.write(path, new Secret('first'), call);
+      house.aws.fault(`secretsmanager:${operation}`, 'lose-answer');
+      const written = await store
+        .write(path, new Secret('second'), { ...call, version })
+        .catch(() => store.write(path, new Secret('second'), { ...call, version }));
+      expect(await store.read(path, call)).toMatchObject(written);
+      expect((await store.read(path, call))?.value.reveal()).toBe('second');
+      expect((await store.previous(path, call))?.reveal()).toBe('first');
+    },
+  );
+
+  test('an answer to CreateSecret that is lost is success', async () => {
+    const path = fresh();
+    house.aws.fault('secretsmanager:CreateSecret', 'lose-answer');
+    await store.write(path, new Secret('value'), call);
+    expect((await store.read(path, call))?.value.reveal()).toBe('value');
+  });
+
+  test('the version tells nothing of the value: two stores give the same write another one', async () => {
+    const [a, b] = [fresh(), fresh()];
+    const other = awsStore('vault', house.account);
+    const one = await store.write(a, new Secret('guessable'), call);
+    const two = await other.write(b, new Secret('guessable'), call);
+    expect(one.version).not.toBe(two.version);
+    expect(one.version).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test('binary values and secrets on their way out are refused with the way out', async () => {
+    const path = fresh();
+    await admin.send(new CreateSecretCommand({ Name: path, SecretBinary: Buffer.from([0xff]) }));
+    await expect(store.read(path, call)).rejects.toMatchObject({ code: 'FB3404' });
+    const gone = fresh();
+    await store.write(gone, new Secret('value'), call);
+    await admin.send(new DeleteSecretCommand({ SecretId: gone, RecoveryWindowInDays: 7 }));
+    await expect(store.read(gone, call)).rejects.toMatchObject({ code: 'FB3404' });
+    await expect(store.write(gone, new Secret('new'), call)).rejects.toMatchObject({ code: 'FB3404' });
+  });
+
+  test.each(['', 'a b', 'ü', 'x'.repeat(513), 'a\nb'])('the path %j is refused', async (path) => {
+    await expect(store.read(path, call)).rejects.toMatchObject({ code: 'FB3403' });
+  });
+});
