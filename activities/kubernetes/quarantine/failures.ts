@@ -21,6 +21,11 @@ export function targetGone(namespace: string, why: string): ApplicationFailure {
   return failure(failureTypes.targetGone, 'FB3221', `namespace ${namespace} ${why}`);
 }
 
+/** The object that was approved is not there, or is another one. `what`: `serviceaccounts/shop/web`. */
+export function objectGone(what: string, why: string): ApplicationFailure {
+  return failure(failureTypes.targetGone, 'FB3225', `${what} ${why}`);
+}
+
 export function beyondAuthority(message: string): ApplicationFailure {
   return failure(failureTypes.beyondAuthority, 'FB3222', message);
 }

@@ -1,3 +1,4 @@
+import type { KubernetesPermission } from '../../../domain/permission.ts';
 import type { Cluster } from '../client.ts';
 import { resources, type KubernetesObject } from '../resources.ts';
 
@@ -22,6 +23,32 @@ interface DaemonSet extends KubernetesObject {
   spec?: { template?: { spec?: { hostNetwork?: boolean; volumes?: { hostPath?: { path?: string } }[] } } };
   status?: { currentNumberScheduled?: number };
 }
+
+const read = (group: string, names: string[], why: string, verbs = ['list']): KubernetesPermission => ({
+  system: 'kubernetes',
+  apiGroups: [group],
+  resources: names,
+  verbs,
+  why,
+  verb: 'plan',
+});
+
+/** What `findSupports` and `whoAmI` ask of a cluster. */
+export const supportsPermissions: KubernetesPermission[] = [
+  read('', ['services'], "whether the namespace serves the cluster's DNS"),
+  read('apps', ['daemonsets'], 'whether network or storage plugins run there'),
+  read(
+    'admissionregistration.k8s.io',
+    ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'],
+    'whether admission of the cluster depends on the namespace',
+  ),
+  read(
+    'apiregistration.k8s.io',
+    ['apiservices'],
+    'whether an API of the cluster is served from the namespace',
+  ),
+  read('authentication.k8s.io', ['selfsubjectreviews'], 'whether Firebreak itself runs there', ['create']),
+];
 
 /**
  * Why the cluster or Firebreak stands on a namespace; empty when nothing found does. Judged by what a tenant cannot forge (cluster-scoped objects, host paths of pods that

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { KubernetesObject } from '../resources.ts';
 
 /** Label of pods that are kept as evidence. Whatever its value, nothing here restarts or deletes them. */
-export const forensicsLabel = 'firebreak.dev/forensics';
+const forensicsLabel = 'firebreak.dev/forensics';
 
 /** Pods that must stay as they are, with all pods of their workload. */
 export interface Spared {

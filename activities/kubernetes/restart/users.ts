@@ -6,6 +6,9 @@ import { isSpared, type Spared } from './spare.ts';
 import type { Uses } from './uses.ts';
 import { labelOf, sizeOf, type Pod, type Workload } from './workload.ts';
 
+/** A tenant may make very many: reading them must not be what fails. */
+const MAX_LISTED = 100_000;
+
 /** What is not restarted. */
 export interface Left {
   /** `pods/web-1`, `deployments/web`. */
@@ -38,13 +41,14 @@ export async function findUsers(
   signal: AbortSignal,
 ): Promise<Users> {
   const at = { namespace };
+  const options = { signal, maxItems: MAX_LISTED };
   const [pods, deployments, statefulSets, daemonSets, replicaSets, budgets] = await Promise.all([
-    cluster.list<Pod>({ ...resources.pods, ...at }, { signal }),
-    cluster.list<Workload>({ ...resources.deployments, ...at }, { signal }),
-    cluster.list<Workload>({ ...resources.statefulSets, ...at }, { signal }),
-    cluster.list<Workload>({ ...resources.daemonSets, ...at }, { signal }),
-    cluster.list({ ...resources.replicaSets, ...at }, { signal }),
-    cluster.list<Budget>({ ...resources.podDisruptionBudgets, ...at }, { signal }),
+    cluster.list<Pod>({ ...resources.pods, ...at }, options),
+    cluster.list<Workload>({ ...resources.deployments, ...at }, options),
+    cluster.list<Workload>({ ...resources.statefulSets, ...at }, options),
+    cluster.list<Workload>({ ...resources.daemonSets, ...at }, options),
+    cluster.list({ ...resources.replicaSets, ...at }, options),
+    cluster.list<Budget>({ ...resources.podDisruptionBudgets, ...at }, options),
   ]);
   const workloads = [...deployments.items, ...statefulSets.items, ...daemonSets.items];
   return judge({

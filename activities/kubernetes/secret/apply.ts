@@ -3,13 +3,12 @@ import { FirebreakError } from '../../../domain/errors.ts';
 import { EvidenceStoreFull } from '../../../domain/evidence.ts';
 import type { Secret, SecretStores } from '../../../domain/secret.ts';
 import type { Cluster } from '../client.ts';
-import { drift } from '../quarantine/failures.ts';
+import { drift, objectGone } from '../quarantine/failures.ts';
 import { boundApplied } from '../quarantine/report.ts';
 import { refuseProtected } from '../quarantine/target.ts';
 import { leftUnavailable } from '../restart/left.ts';
 import { restartedBy, restartMark, restartUsers, type Restarted } from '../restart/restart.ts';
 import { awaitRollouts } from '../restart/rollout.ts';
-import { objectGone } from '../service-account/failures.ts';
 import { mostListed, type RotateInput } from './contract.ts';
 import { findProof, keepProof, type Proof } from './proof.ts';
 import {
@@ -18,10 +17,10 @@ import {
   labelOf,
   mandatedSecret,
   markOf,
-  refuseUnfit,
   usersOf,
   type KubernetesSecret,
 } from './target.ts';
+import { refuseUnfit } from './unfit.ts';
 import { awaitRefused, tryValue } from './trial.ts';
 import { newValue, valueOf, writeValue } from './write.ts';
 
@@ -81,7 +80,13 @@ export async function apply(
       oldValueRefused: proof?.trial?.refused === true,
     },
     artefacts,
-    unavailable: [...unavailable, ...leftUnavailable(restarted.left)],
+    unavailable: [
+      ...unavailable,
+      ...(input.check === undefined || proof?.why === undefined
+        ? []
+        : [{ what: 'a trial of the old value', why: proof.why }]),
+      ...leftUnavailable(restarted.left),
+    ],
   });
 }
 
@@ -123,20 +128,16 @@ async function prove(
   old: Old,
 ): Promise<Pick<Applied, 'artefacts' | 'unavailable'>> {
   const { check } = mandate.input;
-  const { uid = '', resourceVersion = '' } = metadata;
-  const proof: Proof = { v: 1, uid, resourceVersion };
+  const { resourceVersion = '' } = metadata;
+  const proof: Proof = { v: 1, mark: markOf(mandate), resourceVersion };
   if ('why' in old || check === undefined) proof.why = 'why' in old ? old.why : 'no check is given';
   else proof.trial = await awaitRefused(context, check, old.value);
-  const unavailable =
-    proof.why === undefined || check === undefined
-      ? []
-      : [{ what: 'a trial of the old value', why: proof.why }];
   try {
     const kept = await keepProof(context, mandate, proof);
     await context.checkpoint('kept the proof');
-    return { artefacts: [kept], unavailable };
+    return { artefacts: [kept], unavailable: [] };
   } catch (error) {
     if (!(error instanceof EvidenceStoreFull)) throw error;
-    return { artefacts: [], unavailable: [...unavailable, { what: 'the proof', why: error.message }] };
+    return { artefacts: [], unavailable: [{ what: 'the proof', why: error.message }] };
   }
 }

@@ -1,6 +1,6 @@
 import type { KubernetesPermission, Verb } from '../../../domain/permission.ts';
+import { supportsPermissions } from '../quarantine/surroundings.ts';
 import { restartPermissions } from '../restart/permissions.ts';
-import { supportsPermissions } from '../service-account/permissions.ts';
 
 const may = (verb: Verb, resources: string[], verbs: string[], why: string): KubernetesPermission => ({
   system: 'kubernetes',

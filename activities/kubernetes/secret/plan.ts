@@ -2,14 +2,15 @@ import type { ActionContext, Authority, Change, Limit, Plan } from '../../../dom
 import { canonical } from '../../../domain/json.ts';
 import type { SecretStores } from '../../../domain/secret.ts';
 import type { Cluster } from '../client.ts';
+import { objectGone } from '../quarantine/failures.ts';
 import { findSupports } from '../quarantine/surroundings.ts';
 import { readNamespace, whoAmI } from '../quarantine/target.ts';
 import { leftLimits } from '../restart/left.ts';
 import { plannedRestart } from '../restart/restart.ts';
 import { findUsers, type Users } from '../restart/users.ts';
-import { objectGone } from '../service-account/failures.ts';
 import { action, notCovered, type RotateInput } from './contract.ts';
-import { exactOf, findSecret, labelOf, refuseUnfit, snapshotOf, storeSnapshot, usersOf } from './target.ts';
+import { exactOf, findSecret, labelOf, snapshotOf, storeSnapshot, usersOf } from './target.ts';
+import { refuseUnfit } from './unfit.ts';
 import { newValue } from './write.ts';
 
 const PLAN_MS = 20_000;

@@ -3,11 +3,13 @@ import type { ActionContext, Mandate } from '../../../domain/action.ts';
 import type { EvidenceRef } from '../../../domain/evidence.ts';
 import { findMeasured, keepMeasured } from '../measured.ts';
 import { action, type RotateInput } from './contract.ts';
+import { markOf } from './target.ts';
 import { trialShape } from './trial.ts';
 
 const shape = z.object({
   v: z.literal(1),
-  uid: z.string(),
+  /** Whose rotation it was: a step that is planned again is another one. */
+  mark: z.string(),
   /** Of the Secret once it held the new value. */
   resourceVersion: z.string(),
   /** Of the old value; absent when none was made, and `why` says why. */
@@ -34,7 +36,7 @@ export async function findProof(
   mandate: Mandate<RotateInput>,
 ): Promise<Proof | undefined> {
   const proofs = await findMeasured(context, mandate, { action, name: nameOf(mandate.input) }, shape);
-  const ours = proofs.filter(({ uid }) => uid === mandate.authority.targets[0]?.uid);
+  const ours = proofs.filter(({ mark }) => mark === markOf(mandate));
   return ours.findLast(({ trial }) => trial !== undefined) ?? ours.at(-1);
 }
 

@@ -1,7 +1,7 @@
 import type { ActionContext, Applied, Mandate } from '../../../domain/action.ts';
 import { EvidenceStoreFull } from '../../../domain/evidence.ts';
 import type { Cluster } from '../client.ts';
-import { refused } from '../quarantine/failures.ts';
+import { refused, objectGone } from '../quarantine/failures.ts';
 import { boundApplied } from '../quarantine/report.ts';
 import { readNamespace, refuseProtected, whoAmI } from '../quarantine/target.ts';
 import type { Tally } from '../quarantine/write.ts';
@@ -11,7 +11,6 @@ import { accountAt, type ServiceAccount, type Snapshot } from './account.ts';
 import { describeBinding, survivingBindings } from './bindings.ts';
 import { awaitRefusal, mint, review, type Canary } from './canary.ts';
 import { mostListed, type RevokeInput } from './contract.ts';
-import { objectGone } from './failures.ts';
 import { findProof, keepProof, type Proof } from './proof.ts';
 import { deleteAccount, recreateAccount } from './recreate.ts';
 import { findAccount, labelOf, mandatedAccount, usersOf, wantedAccount } from './target.ts';
@@ -98,6 +97,7 @@ export async function apply(
     artefacts,
     unavailable: [
       ...unavailable,
+      ...(proof?.why === undefined ? [] : [{ what: 'a measurement with an old token', why: proof.why }]),
       ...issued.unavailable,
       ...dropped.map((owner) => ({
         what: `owner ${owner.kind} ${owner.name} of the account`,
@@ -134,21 +134,18 @@ async function prove(
 ): Promise<Pick<Applied, 'artefacts' | 'unavailable'>> {
   const { namespace, serviceAccount: name } = mandate.input;
   const proof: Proof = { v: 1, previousUid: mandate.authority.targets[0]?.uid ?? '' };
-  const unavailable: Applied['unavailable'] = [];
-  if ('why' in minted) {
-    proof.why = minted.why;
-    unavailable.push({ what: 'a measurement with an old token', why: minted.why });
-  } else {
+  if ('why' in minted) proof.why = minted.why;
+  else {
     const { token, sha256, jti } = minted.canary;
     proof.canary = { sha256, jti, ...(await awaitRefusal(context, cluster, token, goneAt)) };
   }
   try {
     const kept = await keepProof(context, mandate, { cluster: cluster.name, namespace, name }, proof);
     await context.checkpoint('kept the proof');
-    return { artefacts: [kept], unavailable };
+    return { artefacts: [kept], unavailable: [] };
   } catch (error) {
     if (!(error instanceof EvidenceStoreFull)) throw error;
-    return { artefacts: [], unavailable: [...unavailable, { what: 'the proof', why: error.message }] };
+    return { artefacts: [], unavailable: [{ what: 'the proof', why: error.message }] };
   }
 }
 

@@ -1,6 +1,9 @@
 import type { Cluster } from '../client.ts';
 import { resources, type KubernetesObject } from '../resources.ts';
 
+/** Anybody's, in the whole cluster: reading them must not be what fails. */
+const MAX_LISTED = 100_000;
+
 interface Subject {
   kind: string;
   name: string;
@@ -29,9 +32,10 @@ export async function survivingBindings(
   name: string,
   signal: AbortSignal,
 ): Promise<Surviving[]> {
+  const options = { signal, maxItems: MAX_LISTED };
   const [roleBindings, clusterRoleBindings] = await Promise.all([
-    cluster.list<Binding>(resources.roleBindings, { signal }),
-    cluster.list<Binding>(resources.clusterRoleBindings, { signal }),
+    cluster.list<Binding>(resources.roleBindings, options),
+    cluster.list<Binding>(resources.clusterRoleBindings, options),
   ]);
   const ranked = [...roleBindings.items, ...clusterRoleBindings.items].flatMap((binding) => {
     const { kind, metadata, roleRef, subjects = [] } = binding;

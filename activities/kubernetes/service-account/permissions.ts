@@ -1,4 +1,5 @@
 import type { KubernetesPermission, Verb } from '../../../domain/permission.ts';
+import { supportsPermissions } from '../quarantine/surroundings.ts';
 import { restartPermissions } from '../restart/permissions.ts';
 
 const may = (
@@ -10,33 +11,6 @@ const may = (
 ): KubernetesPermission => ({ system: 'kubernetes', apiGroups: [group], resources, verbs, why, verb });
 
 const rbac = 'rbac.authorization.k8s.io';
-
-/** What judging whether the cluster stands on a namespace asks of it. */
-export const supportsPermissions: KubernetesPermission[] = [
-  may('plan', '', ['services'], ['list'], "whether the namespace serves the cluster's DNS"),
-  may('plan', 'apps', ['daemonsets'], ['list'], 'whether network or storage plugins run there'),
-  may(
-    'plan',
-    'admissionregistration.k8s.io',
-    ['validatingwebhookconfigurations', 'mutatingwebhookconfigurations'],
-    ['list'],
-    'whether admission of the cluster depends on the namespace',
-  ),
-  may(
-    'plan',
-    'apiregistration.k8s.io',
-    ['apiservices'],
-    ['list'],
-    'whether an API of the cluster is served from the namespace',
-  ),
-  may(
-    'plan',
-    'authentication.k8s.io',
-    ['selfsubjectreviews'],
-    ['create'],
-    'whether the target is Firebreak itself',
-  ),
-];
 
 /** Everything the revocation asks of a cluster, and why. */
 export const permissions: KubernetesPermission[] = [

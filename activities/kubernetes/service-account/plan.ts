@@ -1,7 +1,9 @@
 import type { ActionContext, Authority, Change, Limit, Plan } from '../../../domain/action.ts';
 import { FirebreakError } from '../../../domain/errors.ts';
 import { canonical } from '../../../domain/json.ts';
+import { truncate } from '../../../domain/safe-text.ts';
 import type { Cluster } from '../client.ts';
+import { objectGone } from '../quarantine/failures.ts';
 import { findSupports } from '../quarantine/surroundings.ts';
 import { readNamespace, whoAmI } from '../quarantine/target.ts';
 import { changeOf } from '../quarantine/write.ts';
@@ -11,7 +13,6 @@ import { findUsers, type Users } from '../restart/users.ts';
 import { storeSnapshot, type ServiceAccount, type Snapshot } from './account.ts';
 import { describeBinding, survivingBindings } from './bindings.ts';
 import { action, notCovered, type RevokeInput } from './contract.ts';
-import { objectGone } from './failures.ts';
 import { exactOf, findAccount, labelOf, usersOf } from './target.ts';
 import { listTokenSecrets } from './token-secrets.ts';
 
@@ -155,7 +156,7 @@ function limitsOf(
     ...limit(
       'cloud-identity',
       'The account is trusted by a cloud, which accepts stolen tokens until they expire: deny its role there as well.',
-      clouds.map((key) => `${key}=${account.metadata.annotations?.[key] ?? ''}`),
+      clouds.map((key) => truncate(`${key}=${account.metadata.annotations?.[key] ?? ''}`, 200)),
     ),
     ...limit(
       'bindings',
@@ -163,7 +164,7 @@ function limitsOf(
       bindings,
     ),
     ...limit('token-secrets', 'Token Secrets that are not issued again.', lost),
-    ...(restart ? [] : limit('not-restarted', 'Pods that run keep a token that is refused.', ['all pods'])),
+    ...(restart ? [] : [{ code: 'not-restarted', text: 'Pods that run keep a token that is refused.' }]),
   ];
 }
 

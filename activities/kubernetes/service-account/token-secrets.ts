@@ -13,6 +13,8 @@ const ofOldToken = ['kubernetes.io/legacy-token-last-used', 'kubernetes.io/legac
 /** May repeat what was applied, values included. */
 const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
 
+/** A tenant may make very many: reading them must not be what fails. */
+const MAX_LISTED = 100_000;
 const WITHIN_MS = 30_000;
 const POLL_MS = 250;
 
@@ -23,7 +25,7 @@ export async function listTokenSecrets(
   name: string,
   signal: AbortSignal,
 ): Promise<TokenSecret[]> {
-  const options = { signal, fieldSelector: `type=${type}`, metadataOnly: true };
+  const options = { signal, fieldSelector: `type=${type}`, metadataOnly: true, maxItems: MAX_LISTED };
   const { items } = await cluster.list({ ...resources.secrets, namespace }, options);
   return items
     .filter(({ metadata }) => metadata.annotations?.[ofName] === name)

@@ -5,13 +5,20 @@ import fc from 'fast-check';
 import { input } from '../../../activities/kubernetes/secret/contract.ts';
 import { ask, urlProblem } from '../../../activities/kubernetes/secret/endpoint.ts';
 import { bitsOf, defaultAlphabet, generated } from '../../../activities/kubernetes/secret/generate.ts';
-import {
-  refuseUnfit,
-  snapshotOf,
-  type KubernetesSecret,
-} from '../../../activities/kubernetes/secret/target.ts';
+import { snapshotOf, type KubernetesSecret } from '../../../activities/kubernetes/secret/target.ts';
+import { refuseUnfit } from '../../../activities/kubernetes/secret/unfit.ts';
 
 const base = { cluster: 'prod', namespace: 'shop', secret: 'db', key: 'password' };
+
+const withGenerate = (generate: object) => input.safeParse({ ...base, generate }).success;
+const secret = (rest: object, metadata: object = {}): KubernetesSecret => ({
+  apiVersion: 'v1',
+  kind: 'Secret',
+  metadata: { name: 'db', namespace: 'shop', uid: 'u', resourceVersion: '1', ...metadata },
+  type: 'Opaque',
+  data: { password: 'b2xk' },
+  ...rest,
+});
 
 describe('where a value may be sent', () => {
   test.each([
@@ -63,7 +70,7 @@ describe('where a value may be sent', () => {
 describe('an endpoint', () => {
   let seen: string[] = [];
   const server = createServer((request, response) => {
-    seen.push(`${request.url} ${request.headers['x-key']}`);
+    seen.push(`${request.url} ${String(request.headers['x-key'])}`);
     if (request.url === '/moved') response.writeHead(302, { location: '/there' });
     response.end();
   });
@@ -115,7 +122,7 @@ describe('a generated value', () => {
           const alphabet = String.fromCharCode(...codes);
           const value = generated({ length, alphabet }).reveal();
           expect(value).toHaveLength(length);
-          expect([...value].every((character) => alphabet.includes(character))).toBe(true);
+          expect(value.split('').every((character) => alphabet.includes(character))).toBe(true);
         },
       ),
     );
@@ -132,7 +139,6 @@ describe('a generated value', () => {
   });
 
   test('that could be guessed is refused', () => {
-    const withGenerate = (generate: object) => input.safeParse({ ...base, generate }).success;
     expect(withGenerate({})).toBe(true);
     expect(withGenerate({ length: 8 })).toBe(false);
     expect(withGenerate({ length: 64, alphabet: 'ab' })).toBe(false);
@@ -150,15 +156,6 @@ describe('a generated value', () => {
 
 describe('a Secret that something else writes', () => {
   const parsed = input.parse(base);
-  const secret = (rest: object, metadata: object = {}): KubernetesSecret => ({
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name: 'db', namespace: 'shop', uid: 'u', resourceVersion: '1', ...metadata },
-    type: 'Opaque',
-    data: { password: 'b2xk' },
-    ...rest,
-  });
-
   test('a plain one is fit', () => expect(() => refuseUnfit(secret({}), parsed)).not.toThrow());
 
   test.each<[string, KubernetesSecret, RegExp]>([
