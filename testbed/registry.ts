@@ -64,9 +64,6 @@ export async function startRegistry({ htpasswd, notify }: RegistryOptions): Prom
           }),
     }),
   );
-  const authorization = (user: string, password: string) => ({
-    authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`,
-  });
   const status = async (user?: string, password = ''): Promise<number> => {
     const headers = user === undefined ? {} : authorization(user, password);
     const answer = await fetch(`${url}/v2/`, { headers });
@@ -158,4 +155,8 @@ async function ok(answer: Response): Promise<Response> {
 
 function sha256(bytes: Buffer): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+function authorization(user: string, password: string): Record<string, string> {
+  return { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` };
 }

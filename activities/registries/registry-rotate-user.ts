@@ -1,16 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import type {
-  Action,
-  ActionContext,
-  Applied,
-  Claim,
-  Mandate,
-  Plan,
-  Target,
-  Verification,
-} from '../../domain/action.ts';
-import { worst } from '../../domain/action.ts';
+import type { Action, ActionContext, Applied, Mandate, Plan, Target } from '../../domain/action.ts';
 import { FirebreakError } from '../../domain/errors.ts';
 import { digest, sha256, type JsonObject } from '../../domain/json.ts';
 import { Secret, type SecretStores } from '../../domain/secret.ts';
@@ -22,15 +11,12 @@ import { secretName } from '../service/secret-name.ts';
 import { drift, refused, targetGone, unusableFile } from './failures.ts';
 import { bcryptHash, fits, linesOf, withHash, type HtpasswdLine } from './htpasswd.ts';
 import type { RegistryOptions } from './index.ts';
-import { loginTo } from './login.ts';
 import { registryPlace, type BasicAuthConfig } from './registries.ts';
+import { propagationMs, verifyUser } from './verify-user.ts';
 
 const name = 'registry.rotate-user';
 
 const WRITES = 6;
-const POLL_MS = 500;
-/** A mounted Secret reaches its container within a minute or two. */
-const PROPAGATION_MS = 150_000;
 
 const input = z.strictObject({
   registry: z.string().min(1).max(63).describe('Name of the registry as configured under registries'),
@@ -85,7 +71,7 @@ export function registryRotateUser({ registries, secrets }: RegistryOptions): Ac
     timing: {
       planMs: 60_000,
       applyMs: 60_000,
-      verifyMs: PROPAGATION_MS + 30_000,
+      verifyMs: propagationMs + 30_000,
       undoMs: 10_000,
       heartbeatMs: 30_000,
       attempts: 5,
@@ -95,7 +81,7 @@ export function registryRotateUser({ registries, secrets }: RegistryOptions): Ac
     apply: (context, mandate) =>
       typed(() => apply(context, registries('basic-auth', mandate.input.registry), secrets, mandate)),
     verify: (context, mandate) =>
-      typed(() => verify(context, registries('basic-auth', mandate.input.registry), secrets, mandate)),
+      typed(() => verifyUser(context, registries('basic-auth', mandate.input.registry), secrets, mandate)),
     undo: (_context, { input: { user } }) =>
       Promise.resolve(nothingRestored(`the old password of ${user} leaked: it is not set again`)),
   };
@@ -187,8 +173,7 @@ async function apply(
   const target = targetOf(registry, asked);
   if (!isFor(mandate, name, target)) throw refused(`the authority is not for ${target.name}`);
   const began = performance.now();
-  const base = await baseOf(context, mandate);
-  const planned = String(base['line']);
+  const { line: planned } = z.object({ line: z.string() }).parse(await baseOf(context, mandate));
   if (digest(exactly(asked, registry, planned)) !== authority.exact)
     throw drift(target.name, 'is not as it was approved');
   const password = secrets(asked.secret);
@@ -242,83 +227,5 @@ async function apply(
     outputs: { user: asked.user, secret: asked.secret },
     artefacts: [],
     unavailable: [],
-  };
-}
-
-/** Waits until the registry has the new file, and says how long that took. */
-async function verify(
-  context: ActionContext,
-  registry: BasicAuthConfig,
-  secrets: SecretStores,
-  mandate: Mandate<Input>,
-): Promise<Verification> {
-  const { input: asked, incident } = mandate;
-  const { store, path } = secrets(asked.secret);
-  const call = { signal: context.signal, incident };
-  const [base, stored, previous] = await Promise.all([
-    baseOf(context, mandate),
-    store.read(path, call),
-    store.previous(path, call),
-  ]);
-  const old = base['holds'] === 'it' ? previous : undefined;
-  const login = loginTo(registry, context.signal);
-  try {
-    const began = performance.now();
-    const open = await login.tried(undefined, undefined);
-    const tried = async () => ({
-      accepted: stored !== undefined && (await login.tried(asked.user, stored.value)),
-      oldWorks: old !== undefined && (await login.tried(asked.user, old)),
-    });
-    let last = await tried();
-    while ((!last.accepted || last.oldWorks) && !open && performance.now() - began < PROPAGATION_MS) {
-      await context.checkpoint(`await ${registry.name}`);
-      await sleep(POLL_MS, undefined, { signal: context.signal });
-      last = await tried();
-    }
-    return judged(asked, old, open, last, Math.round(performance.now() - began));
-  } finally {
-    await login.close();
-  }
-}
-
-function judged(
-  { user, secret }: Input,
-  old: Secret | undefined,
-  open: boolean,
-  { accepted, oldWorks }: { accepted: boolean; oldWorks: boolean },
-  took: number,
-): Verification {
-  const after = `after ${took} ms`;
-  const newClaim = `what is stored as ${secret} logs in as ${user}`;
-  const oldClaim = `the old password of ${user} is refused`;
-  const anyone = 'the registry lets anybody in without a password, so that a login proves nothing';
-  const claims: Claim[] = [
-    open
-      ? { claim: newClaim, verdict: 'unverifiable', detail: anyone }
-      : accepted
-        ? { claim: newClaim, verdict: 'verified', detail: `the registry answers 200 ${after}` }
-        : {
-            claim: newClaim,
-            verdict: 'failed',
-            detail: `the registry still answers 401 ${after}: see that it gets the htpasswd file`,
-          },
-    old === undefined
-      ? {
-          claim: oldClaim,
-          verdict: 'unverifiable',
-          detail: 'it is not known, so it was not tried; the file has one line for each user',
-        }
-      : oldWorks
-        ? {
-            claim: oldClaim,
-            verdict: 'failed',
-            detail: open ? anyone : `the registry still accepts it ${after}`,
-          }
-        : { claim: oldClaim, verdict: 'verified', detail: `the registry answers 401 ${after}` },
-  ];
-  return {
-    state: accepted && !oldWorks ? 'in-place' : oldWorks ? 'absent' : 'partial',
-    verdict: worst(claims),
-    claims,
   };
 }

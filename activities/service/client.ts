@@ -167,11 +167,13 @@ export function basic(user: string, password: Secret): Authorization {
   return { headers: { authorization: `Basic ${pair}` }, secrets: [password, new Secret(pair)] };
 }
 
-/** One part of a path, encoded: a name from outside cannot reach another endpoint. */
+/** One part of a path, encoded: a name from outside cannot reach another endpoint. @throws TypeError for a part that paths resolve away */
 export function segment(text: string | number): string {
   const encoded = encodeURIComponent(text);
-  // These two are not encoded, and would be resolved away.
-  return encoded === '.' || encoded === '..' ? encoded.replaceAll('.', '%2E') : encoded;
+  // Encoded dots are resolved like plain ones.
+  if (['', '.', '..'].includes(encoded))
+    throw new TypeError(`${JSON.stringify(text)} cannot be a part of a path`);
+  return encoded;
 }
 
 /** Plain JSON; what was revealed is added to `hidden`. */

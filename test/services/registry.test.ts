@@ -25,12 +25,14 @@ const receiver = createServer((request, response) => {
   });
 });
 
+async function line(user: string, password: string): Promise<string> {
+  return `${user}:${(await hash(password, 4)).replace('$2b$', '$2y$')}`;
+}
+
 beforeAll(async () => {
   const port = await freePort();
   receiver.listen(port, '127.0.0.1');
   await once(receiver, 'listening');
-  const line = async (user: string, password: string) =>
-    `${user}:${(await hash(password, 4)).replace('$2b$', '$2y$')}`;
   // Comments, empty lines and line ends of other systems are other people's, too.
   file = `# users\n\n${await line('ana', 'anas-password')}\r\n${await line('deployer', 'leaked-password')}\n${await line('deployer2', 'other')}`;
   registry = await startRegistry({ htpasswd: file, notify: { url: `http://127.0.0.1:${port}/events` } });
@@ -79,8 +81,8 @@ test("a password is rotated, stored and proven; every other user's line stays by
   const { plan, mandate } = await planned(world, rotate, input);
   const applied = await rotate.apply(contextOf(world.evidence), mandate);
   const now = (await world.stored('registry/htpasswd')) ?? '';
-  const lines = (text: string) => text.split('\n');
-  expect(lines(now).map((line, at) => (line === lines(file)[at] ? 'same' : line.slice(0, 13)))).toEqual([
+  const before = file.split('\n');
+  expect(now.split('\n').map((text, at) => (text === before[at] ? 'same' : text.slice(0, 13)))).toEqual([
     'same',
     'same',
     'same',

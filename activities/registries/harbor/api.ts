@@ -39,7 +39,6 @@ export async function withHarbor<T>(
     baseUrl: harbor.url,
     authorization: async () => basic(harbor.username, await harbor.password()),
   });
-  const pathOf = (id: number) => `/api/v2.0/robots/${segment(id)}`;
   try {
     return await use({
       async robot(id) {
@@ -88,6 +87,10 @@ export async function withHarbor<T>(
   } finally {
     await client.close();
   }
+}
+
+function pathOf(id: number): string {
+  return `/api/v2.0/robots/${segment(id)}`;
 }
 
 function asRobot(body: unknown): Robot {
