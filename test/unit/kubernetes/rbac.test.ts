@@ -4,16 +4,19 @@ import { kubernetesActions } from '../../../activities/kubernetes/index.ts';
 import { rbacManifests } from '../../../activities/kubernetes/rbac.ts';
 import { secretStores } from '../../../activities/secrets/index.ts';
 
-const permissions = kubernetesActions({
+const actions = kubernetesActions({
   clusters: clusterRegistry([]),
   responderGroup: 'responders',
   secrets: secretStores([]),
-}).flatMap((action) => action.permissions);
-const manifests = rbacManifests({
-  permissions,
-  engine: { kind: 'User', name: 'engine' },
-  responderGroup: 'responders',
 });
+const permissions = actions.flatMap((action) => action.permissions);
+const manifestsOf = (granted: typeof permissions) =>
+  rbacManifests({
+    permissions: granted,
+    engine: { kind: 'User', name: 'engine' },
+    responderGroup: 'responders',
+  });
+const manifests = manifestsOf(permissions);
 
 interface Rule {
   apiGroups: string[];
@@ -21,8 +24,8 @@ interface Rule {
   verbs: string[];
   resourceNames?: string[];
 }
-const rulesOf = (kind: string, name: string) =>
-  manifests
+const rulesOf = (kind: string, name: string, among = manifests) =>
+  among
     .filter((each) => each.kind === kind && each.metadata.name === name)
     .flatMap((each) => each['rules'] as Rule[]);
 
@@ -38,18 +41,26 @@ test('no role holds a wildcard', () => {
   expect(JSON.stringify(roles)).not.toContain('*');
 });
 
-test('the engine may impersonate nobody but the probe, and may not exec, nor read Secrets, nor change RBAC', () => {
+const isWrite = ({ verbs }: Rule) =>
+  verbs.some((verb) => !['get', 'list', 'watch', 'impersonate'].includes(verb));
+
+test('the engine may impersonate nobody but the probe, and may not exec, nor change RBAC', () => {
   const rules = rulesOf('ClusterRole', 'firebreak-engine');
   expect(rules.filter(({ verbs }) => verbs.includes('impersonate'))).toEqual([
     { apiGroups: [''], resources: ['users'], verbs: ['impersonate'], resourceNames: ['firebreak:probe'] },
   ]);
   const resources = rules.flatMap((rule) => rule.resources);
-  expect(resources).not.toContain('secrets');
   expect(resources.filter((resource) => resource.includes('exec'))).toEqual([]);
-  const writes = rules.filter(({ verbs }) =>
-    verbs.some((verb) => !['get', 'list', 'watch', 'impersonate'].includes(verb)),
-  );
-  expect(new Set(writes.flatMap((rule) => rule.resources))).toEqual(
+  expect(rules.filter(isWrite).flatMap((rule) => rule.apiGroups)).not.toContain('rbac.authorization.k8s.io');
+});
+
+test('an engine that contains and collects only never reads Secrets, and writes policies alone', () => {
+  const contains = actions.filter(({ effect }) => effect === 'read' || effect === 'contain');
+  const among = manifestsOf(contains.flatMap((action) => action.permissions));
+  const rules = rulesOf('ClusterRole', 'firebreak-engine', among);
+  const resources = rules.flatMap((rule) => rule.resources);
+  expect(resources.filter((resource) => /secrets|token/.test(resource))).toEqual([]);
+  expect(new Set(rules.filter(isWrite).flatMap((rule) => rule.resources))).toEqual(
     new Set([
       'networkpolicies',
       'validatingadmissionpolicies',
