@@ -27,7 +27,7 @@ import {
 import type { GitHub } from './github/client.ts';
 import { drift, noSuchSecret } from './github/failures.ts';
 import type { GitHubOf } from './github/index.ts';
-import { newValue, valueOf, wordsOfValue } from './github/new-value.ts';
+import { newValue, newValueOf, valueOf, wordsOfValue } from './github/new-value.ts';
 import { readOrganization } from './github/organizations.ts';
 import { cannotBeUndone, planned } from './github/plans.ts';
 import {
@@ -58,15 +58,17 @@ const fields = z.strictObject({
     )
     .describe('Name of the secret in GitHub'),
   for: z.enum(['actions', 'dependabot']).default('actions').describe('Whose secrets'),
-  value: newValue,
+  ...newValue,
 });
-const input = fields.superRefine(({ repository, environment, organization, for: purpose }, context) => {
+const input = fields.superRefine((given, context) => {
+  const { repository, environment, organization, from, generate } = given;
   const fault = (path: string, message: string) =>
     context.addIssue({ code: 'custom', path: [path], message });
   if ((repository === undefined) === (organization === undefined))
     fault('repository', 'name either `repository` or `organization`');
-  if (environment !== undefined && (repository === undefined || purpose === 'dependabot'))
+  if (environment !== undefined && (repository === undefined || given.for === 'dependabot'))
     fault('environment', 'is for an Actions secret of a `repository`');
+  if ((from === undefined) === (generate === undefined)) fault('from', 'give either `from` or `generate`');
 });
 type Input = z.infer<typeof input>;
 
@@ -173,6 +175,8 @@ export function replaceActionsSecret({
         verb: 'apply',
       },
       { system: 'github', scope: 'secrets: read', why: 'see when the secret was updated', verb: 'verify' },
+      ...(secrets.permissions?.('read', 'apply') ?? []),
+      ...(secrets.permissions?.('write', 'apply') ?? []),
     ],
     notCovered,
     timing: {
@@ -235,12 +239,12 @@ async function plan(
   const copies = await findCopies(github, place, wanted.secret.toUpperCase(), context.signal);
   if (shown === undefined) throw noSuchSecret(wanted.secret, wordsOfPlace(place), copies.found);
   // The store is looked for now, and not when it is too late.
-  const named = 'from' in wanted.value ? wanted.value.from : wanted.value.generate.keepIn;
+  const named = wanted.from ?? wanted.generate?.keepIn;
   if (named !== undefined) secrets(named);
   const authority: Authority = {
     action: name,
     targets: [target],
-    rule: `replace ${words} by ${wordsOfValue(wanted.value)}; who may use it stays as it is`,
+    rule: `replace ${words} by ${wordsOfValue(newValueOf(wanted))}; who may use it stays as it is`,
     caps: { secrets: 1 },
     undo: 'none',
     exact: exactOf(target, shown, wanted),
@@ -258,7 +262,7 @@ async function plan(
       description: {
         title: `Replace ${words}`,
         ifApproved: [
-          `Jobs that start from now on get ${wordsOfValue(wanted.value)}.`,
+          `Jobs that start from now on get ${wordsOfValue(newValueOf(wanted))}.`,
           'Jobs that have started keep the old value.',
         ],
         ifDenied: ['Jobs go on getting the value that leaked.'],
@@ -274,7 +278,7 @@ async function apply(
   secrets: SecretStores,
   mandate: Mandate<Input>,
 ): Promise<Applied> {
-  const { input: wanted, authority } = mandate;
+  const { incident, input: wanted, authority } = mandate;
   const { place, target, shown, words } = await find(github, wanted, context.signal);
   mustBeTarget(mandate, target);
   if (shown === undefined) throw drift(words, 'is gone');
@@ -283,14 +287,14 @@ async function apply(
   const { data } = await context.intend(`${name}: replace`, { exact });
   if (data['exact'] !== authority.exact)
     throw drift(words, 'was written, or its new value was named anew, since the plan');
-  const value = await valueOf(context, secrets, wanted.value, name);
+  const value = await valueOf(context, secrets, newValueOf(wanted), incident);
   await context.beforeWrite(`${name}: replace`);
   // Sent again by whoever runs the step again: the same value twice is as once, and only so it is certain which one is there.
   await putSecret(github, place, shown, value, context.signal);
   await context.checkpoint(`${name}: replaced`);
   const now = await readShown(github, place, shown.name, context.signal);
   const copies = await findCopies(github, place, shown.name, context.signal);
-  const keptIn = 'generate' in wanted.value ? wanted.value.generate.keepIn : undefined;
+  const keptIn = wanted.generate?.keepIn;
   return {
     changes: [changeOf(target, wanted)],
     already: 0,
@@ -335,16 +339,16 @@ async function verify(
 function exactOf(
   target: Target,
   { updated_at }: ShownSecret,
-  { value }: Input,
+  wanted: Input,
 ): NonNullable<Authority['exact']> {
-  return digest({ secret: target.uid, updatedAt: updated_at, value });
+  return digest({ secret: target.uid, updatedAt: updated_at, value: newValueOf(wanted) });
 }
 
-function changeOf({ kind, name: object, uid }: Target, { value }: Input): Change {
+function changeOf({ kind, name: object, uid }: Target, wanted: Input): Change {
   return {
     verb: 'update',
     object: { apiVersion: 'github/v3', kind, name: object, uid },
-    summary: `its value becomes ${wordsOfValue(value)}`,
+    summary: `its value becomes ${wordsOfValue(newValueOf(wanted))}`,
   };
 }
 

@@ -84,43 +84,28 @@ export function revokeToken({ github, secrets }: { github: GitHubOf; secrets: Se
       },
       additionalProperties: false,
     },
+    // Trying and handing in a token need none.
     permissions: [
-      {
-        system: 'github',
-        scope: 'none: as the holder of the token',
-        why: 'see whether GitHub lets it in',
-        verb: 'plan',
-      },
-      {
-        system: 'github',
-        scope: 'none: POST /credentials/revoke takes no credential',
-        why: 'revoke it',
-        verb: 'apply',
-      },
       {
         system: 'github',
         scope: 'client secret of the OAuth App, where `oauth` is configured',
         why: 'delete a token that this App has issued',
         verb: 'apply',
       },
-      {
-        system: 'github',
-        scope: 'none: as the holder of the token',
-        why: 'see that GitHub refuses it',
-        verb: 'verify',
-      },
+      ...(secrets.permissions?.('read', 'plan') ?? []),
+      ...(secrets.permissions?.('read', 'apply') ?? []),
+      ...(secrets.permissions?.('read', 'verify') ?? []),
     ],
     notCovered,
     timing: {
       planMs: 60_000,
       applyMs: 1_920_000,
-      verifyMs: 1_920_000,
+      verifyMs: 120_000,
       undoMs: 10_000,
       heartbeatMs: 60_000,
       attempts: 5,
     },
-    plan: (context, request) =>
-      typed(() => plan(context, github(request.input.forge), secrets, request.input)),
+    plan: (context, request) => typed(() => plan(context, github(request.input.forge), secrets, request)),
     apply: (context, mandate) => typed(() => apply(context, github(mandate.input.forge), secrets, mandate)),
     verify: (context, mandate) => typed(() => verify(context, github(mandate.input.forge), secrets, mandate)),
     undo: cannotBeUndone('GitHub cannot bring a revoked token back: make a new one'),
@@ -131,10 +116,10 @@ async function plan(
   context: ActionContext,
   github: GitHub,
   secrets: SecretStores,
-  wanted: Input,
+  { incident, input: wanted }: Pick<Mandate<Input>, 'incident' | 'input'>,
 ): Promise<Plan> {
   const { signal } = context;
-  const token = await readToken(secrets, wanted.token, signal);
+  const token = await readToken(secrets, wanted.token, { signal, incident });
   const way = await wayOf(github, token, signal);
   const standing = await standingOf(github, token, signal);
   const owner = standing.is === 'let in' ? standing.owner : undefined;
@@ -191,10 +176,10 @@ async function apply(
   context: ActionContext,
   github: GitHub,
   secrets: SecretStores,
-  { input: wanted, authority }: Mandate<Input>,
+  { incident, input: wanted, authority }: Mandate<Input>,
 ): Promise<Applied> {
   const { signal } = context;
-  const token = await readToken(secrets, wanted.token, signal);
+  const token = await readToken(secrets, wanted.token, { signal, incident });
   const way = approvedWay(github, token, authority);
   // Never the replacement that somebody has put there since.
   if (way === undefined)
@@ -241,10 +226,10 @@ async function verify(
   context: ActionContext,
   github: GitHub,
   secrets: SecretStores,
-  { input: wanted, authority }: Mandate<Input>,
+  { incident, input: wanted, authority }: Mandate<Input>,
 ): Promise<Verification> {
   const claim = `GitHub refuses the token of ${authority.targets[0]?.name ?? 'the plan'}`;
-  const token = await readToken(secrets, wanted.token, context.signal);
+  const token = await readToken(secrets, wanted.token, { signal: context.signal, incident });
   const way = approvedWay(github, token, authority);
   if (way === undefined) {
     const detail = `the secret ${wanted.token} holds another value now: the token cannot be tried again`;

@@ -27,7 +27,7 @@ function seeded(name: string, place: Place = inRepository) {
 
 async function replace(input: object) {
   const from = await house.keep('new-value', values['new'] ?? '');
-  return house.step('github.replace-actions-secret', { value: { from }, ...input });
+  return house.step('github.replace-actions-secret', { from, ...input });
 }
 
 test('a value arrives sealed in each place, and GitHub’s own time proves that it was taken', async () => {
@@ -151,8 +151,8 @@ test('a generated value is kept before it is used, once, wherever the worker is 
     const secret = seeded(`GENERATED_${boundary}`);
     const path = `generated-${boundary}`;
     const keepIn = await house.keep(path, values['old'] ?? '');
-    const value = { generate: { bytes: 24, keepIn } };
-    const step = house.step('github.replace-actions-secret', { repository, secret, value });
+    const generate = { bytes: 24, keepIn };
+    const step = house.step('github.replace-actions-secret', { repository, secret, generate });
     await step.plan();
     const wasKilled = await step.killedAt('apply', boundary);
     const early = await house.secrets.read(path, { signal: AbortSignal.timeout(10_000) });
@@ -189,8 +189,8 @@ test('inputs that make no sense are refused', async () => {
     { organization: 'acme', environment: 'production', secret: 'X' },
     { repository, secret: 'GITHUB_TOKEN' },
     { repository, secret: '../x' },
-    { repository, secret: 'X', value: { from: 'vault/a', generate: {} } },
-    { repository, secret: 'X', value: 'a-pasted-value' },
+    { repository, secret: 'X', generate: {} },
+    { repository, secret: 'X', from: 'a-pasted-value' },
   ])
     await expect(replace(input)).rejects.toThrow();
 });

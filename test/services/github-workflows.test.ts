@@ -113,7 +113,7 @@ test('an App may do no more than it was installed with', async () => {
   house.github.setSecret({ for: 'actions', repository }, 'TOKEN', 'old');
   const replace = house.step(
     'github.replace-actions-secret',
-    { repository, secret: 'TOKEN', value: { from: secret } },
+    { repository, secret: 'TOKEN', from: secret },
     'as-app',
   );
   await expect(replace.plan()).rejects.toMatchObject({ type: 'FB3502', nonRetryable: true });

@@ -40,10 +40,10 @@ export interface LeakedToken {
 export async function readToken(
   stores: SecretStores,
   name: string,
-  signal: AbortSignal,
+  call: { signal: AbortSignal; incident: string },
 ): Promise<LeakedToken> {
   const { store, path } = stores(name);
-  const found = await store.read(path, { signal });
+  const found = await store.read(path, call);
   if (found === undefined)
     throw notUsable(name, 'is not there: store the leaked token under this name first');
   // What people paste ends with a line break.
