@@ -12,10 +12,14 @@ export function lintFile(
   children: { [id: string]: ChildPlaybook },
   actions: ReadonlyMap<string, ActionSignature>,
 ): Finding[] {
-  const places = new Map<string, Path>([...walkSource(file)].map(({ step, path }) => [step.id, path]));
+  const walked = [...walkSource(file)];
+  const places = new Map<string, Path>(walked.map(({ step, path }) => [step.id, path]));
+  const keptOnPurpose = new Set(
+    walked.filter(({ step }) => 'undo' in step && step.undo === 'never').map(({ step }) => step.id),
+  );
   const placeOf = (step: string, key?: string): Path => [
     ...(places.get(step) ?? []),
     ...(key === undefined ? [] : [key]),
   ];
-  return lintPlaybook({ playbook, children, actions, placeOf });
+  return lintPlaybook({ playbook, children, actions, placeOf, keptOnPurpose });
 }

@@ -13,6 +13,8 @@ export interface Linted {
   /** The catalogue: a frozen playbook no longer says what bears on evidence. */
   actions: ReadonlyMap<string, ActionSignature>;
   placeOf: PlaceOf;
+  /** Ids of the steps that say `undo: never` in the file, and do not merely have it. */
+  keptOnPurpose: ReadonlySet<string>;
   /** Every step of the file itself, each with where it stands; those of child playbooks are linted with their own file. */
   steps: readonly Stood[];
 }

@@ -20,13 +20,14 @@ export const missingUndo: Rule = (linted) => {
           'remove undo: never, or put the step last',
         ),
       ];
-    if (effect === 'irreversible')
+    // A revocation is followed by others as a rule: whoever writes it down has thought of it.
+    if (effect === 'irreversible' && !linted.keptOnPurpose.has(step.id))
       return [
         warning(
           'FB2194',
           linted.placeOf(step.id, 'uses'),
           `there is no undo of "${step.id}": it stays as it is when a later step fails`,
-          'put it last, after whatever may fail',
+          'put it last, after whatever may fail, or say undo: never',
         ),
       ];
     return [];

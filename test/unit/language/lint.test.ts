@@ -125,6 +125,11 @@ const rows: [name: string, steps: string, expected: string[], more?: string][] =
     `  - id: d\n    uses: test.delete\n    with: { name: x }\n    approve: { from: [leads], within: 5m }\n${wait('w')}`,
     ['FB2194 2'],
   ],
+  [
+    'what has no undo before others, and says so',
+    `  - id: d\n    uses: test.delete\n    with: { name: x }\n    approve: { from: [leads], within: 5m }\n    undo: never\n${wait('w')}`,
+    [],
+  ],
   ['a value that nothing reads', `  - { id: s, set: { x: 1 } }\n`, ['FB2195 1']],
   [
     'a value that its playbook puts out',
