@@ -1,0 +1,196 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { catalogue, environmentOf } from '../../../worker/catalogue.ts';
+import { ConfigurationError, loadConfiguration, type Configuration } from '../../../worker/config/load.ts';
+import { temporaryDirectory } from '../../support/store-processes.ts';
+
+/** Whole and right; tests replace or add lines. */
+const good = `clusters:
+  - { name: shop, environment: production, kubeconfig: kubeconfig }
+accounts:
+  - name: production
+    environment: production
+    id: '111122223333'
+    region: eu-central-1
+    role: { arn: 'arn:aws:iam::111122223333:role/firebreak', externalId: e-17 }
+    breakGlass: ['arn:aws:iam::111122223333:user/break-glass']
+forges:
+  - { name: hub, environment: production, kind: github, auth: { token: { env: HUB_TOKEN } } }
+  - { name: lab, environment: production, kind: gitlab, token: { file: secrets/lab } }
+registries:
+  - { name: harbor, environment: production, kind: harbor, url: 'https://harbor.example', username: fb, password: { env: HARBOR } }
+  - { name: plain, environment: production, kind: basic-auth, url: 'https://r.example', htpasswd: local/registry/htpasswd }
+secretStores:
+  - { name: cluster, kind: kubernetes, cluster: shop }
+  - { name: vault, kind: aws-secrets-manager, account: production }
+  - { name: local, kind: file, directory: secrets/kept }
+approvals:
+  default: { from: [responders] }
+  release: { from: [responders] }
+  escalation: [leads]
+`;
+
+async function load(text: string): Promise<{ configuration: Configuration; directory: string }> {
+  const directory = await temporaryDirectory();
+  const file = join(directory, 'firebreak.yaml');
+  await writeFile(file, text);
+  return { configuration: await loadConfiguration(file), directory };
+}
+
+/** The faults of a text, with the line that each one points at. */
+async function faults(text: string): Promise<{ field: string; message: string; line: string }[]> {
+  const error: unknown = await load(text).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof ConfigurationError)) throw error ?? new Error('it was taken');
+  expect(error.code).toBe('FB6003');
+  const lines = text.split('\n');
+  return error.problems.map(({ field, message, line }) => ({ field, message, line: lines[line - 1] ?? '' }));
+}
+
+function changed(from: string, to: string): string {
+  if (!good.includes(from)) throw new Error(`there is no ${from}`);
+  return good.replace(from, to);
+}
+
+test('every kind of system is taken, with defaults and absolute paths', async () => {
+  const { configuration, directory } = await load(good);
+  expect(configuration).toMatchObject({
+    accounts: [{ name: 'production', breakGlass: ['arn:aws:iam::111122223333:user/break-glass'] }],
+    forges: [
+      { kind: 'github', apiUrl: 'https://api.github.com', auth: { token: { env: 'HUB_TOKEN' } } },
+      { kind: 'gitlab', url: 'https://gitlab.com', token: { file: join(directory, 'secrets/lab') } },
+    ],
+    secretStores: [{ name: 'cluster' }, { name: 'vault' }, { directory: join(directory, 'secrets/kept') }],
+  });
+  for (const place of [
+    'shop',
+    'aws:production',
+    'forge:hub',
+    'forge:lab',
+    'registry:harbor',
+    'registry:plain',
+  ])
+    expect(environmentOf(configuration, place)).toBe('production');
+  expect(environmentOf(configuration, 'aws:elsewhere')).toBeUndefined();
+});
+
+test('no value of a secret is asked for before it is used', async () => {
+  const { configuration } = await load(good);
+  expect(() =>
+    catalogue({ ...configuration, clusters: [], secretStores: configuration.secretStores.slice(1) }),
+  ).not.toThrow();
+});
+
+describe('names that are used twice', () => {
+  test.each([
+    ['clusters', '  - { name: shop, environment: production, kubeconfig: kubeconfig }\n'],
+    ['forges', '  - { name: lab, environment: production, kind: gitlab, token: { file: secrets/lab } }\n'],
+    ['secretStores', '  - { name: local, kind: file, directory: secrets/kept }\n'],
+  ])('%s', async (list, line) => {
+    const found = await faults(changed(line, `${line}${line}`));
+    expect(found).toEqual([
+      {
+        field: expect.stringMatching(new RegExp(`^${list}\\[\\d\\]\\.name$`)),
+        message: expect.stringContaining('is used twice'),
+        line: line.trimEnd(),
+      },
+    ]);
+  });
+
+  test('across kinds of one list, and as often as they are; not across lists', async () => {
+    const found = await faults(changed('name: lab', 'name: hub'));
+    expect(found).toMatchObject([{ field: 'forges[1].name', message: 'is used twice: hub' }]);
+    const stores = changed('name: cluster', 'name: local').replace('name: vault', 'name: local');
+    expect((await faults(stores)).map(({ field }) => field)).toEqual([
+      'secretStores[1].name',
+      'secretStores[2].name',
+    ]);
+    await expect(load(changed('name: hub', 'name: shop'))).resolves.toBeDefined();
+  });
+});
+
+describe('names of what is not there', () => {
+  test.each([
+    [
+      'kind: kubernetes, cluster: shop',
+      'kind: kubernetes, cluster: shpo',
+      'secretStores[0].cluster',
+      'is not the name of one of the clusters: shpo',
+    ],
+    [
+      'account: production }',
+      'account: staging }',
+      'secretStores[1].account',
+      'is not the name of one of the accounts: staging',
+    ],
+    [
+      'htpasswd: local/registry',
+      'htpasswd: lokal/registry',
+      'registries[1].htpasswd',
+      'does not begin with the name of one of the secretStores',
+    ],
+    [
+      'htpasswd: local/registry/htpasswd',
+      'htpasswd: htpasswd',
+      'registries[1].htpasswd',
+      'does not begin with the name of one of the secretStores',
+    ],
+  ])('%s → %s', async (from, to, field, message) => {
+    const found = await faults(changed(from, to));
+    expect(found).toEqual([{ field, message, line: expect.stringContaining(to) }]);
+  });
+
+  test('all at once', async () => {
+    const text = good
+      .replace('cluster: shop', 'cluster: a')
+      .replace('account: production', 'account: b')
+      .replace('local/', 'c/');
+    expect((await faults(text)).map(({ field }) => field).toSorted()).toEqual([
+      'registries[1].htpasswd',
+      'secretStores[0].cluster',
+      'secretStores[1].account',
+    ]);
+  });
+});
+
+describe('fields of a wrong form', () => {
+  test.each([
+    ["id: '111122223333'", 'id: 111122223333', 'accounts[0].id'],
+    ["id: '111122223333'", "id: '1111222233'", 'accounts[0].id'],
+    ['region: eu-central-1', 'region: Frankfurt', 'accounts[0].region'],
+    [
+      "role: { arn: 'arn:aws:iam::111122223333:role/firebreak'",
+      "role: { arn: 'firebreak'",
+      'accounts[0].role.arn',
+    ],
+    [
+      "breakGlass: ['arn:aws:iam::111122223333:user/break-glass']",
+      'breakGlass: [admin]',
+      'accounts[0].breakGlass[0]',
+    ],
+    ['token: { env: HUB_TOKEN }', 'token: ghp_written-here', 'forges[0].auth'],
+    ['token: { file: secrets/lab }', 'token: glpat-written-here', 'forges[1].token'],
+    ['kind: gitlab', 'kind: gitea', 'forges[1].kind'],
+    ['kind: file, directory: secrets/kept', 'kind: memory', 'secretStores[2].kind'],
+    ['kind: file, directory: secrets/kept', 'kind: file', 'secretStores[2].directory'],
+  ])('%s → %s', async (from, to, field) => {
+    const found = await faults(changed(from, to));
+    expect(found.map((fault) => fault.field)).toContain(field);
+    // A token that was written into the file is not said again.
+    expect(found.map(({ message }) => message).join()).not.toMatch(/written-here/);
+  });
+
+  test('a key that is not known is answered with the one that was meant', async () => {
+    const found = await faults(changed('breakGlass:', 'breakglass:'));
+    expect(found).toEqual([
+      {
+        field: 'accounts[0].breakglass',
+        message: expect.stringContaining('breakGlass'),
+        line: expect.stringContaining('breakglass'),
+      },
+    ]);
+  });
+});
