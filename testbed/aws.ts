@@ -71,6 +71,8 @@ export interface Aws {
   ): Promise<{ name: string; arn: string; id: string }>;
   /** A customer-managed policy; its ARN. */
   createPolicy(name: string, document: object): Promise<string>;
+  /** A queue of SQS that functions may be fed from; its ARN. Its policies are not checked. */
+  createQueue(name: string): Promise<string>;
   assumeRole(as: Credential, roleArn: string, sessionName: string, externalId?: string): Promise<Credential>;
   sessionToken(as: Credential): Promise<Credential>;
   /** Off: every call is taken, whoever signs it. */
@@ -81,6 +83,10 @@ export interface Aws {
   settled(): Promise<void>;
   /** How long LookupEvents takes to show a call. 0 at first; minutes in AWS. */
   setTrailDelay(milliseconds: number): void;
+  /** How long an event source mapping is on its way to another state. 0 at first. */
+  setMappingDelay(milliseconds: number): void;
+  /** Functions that were invoked and not throttled, in order. */
+  invoked(): readonly string[];
   /** What goes wrong at the next call of the action that is allowed. */
   fault(action: string, fault: Fault): void;
   /** Every call so far, those that were refused too. */
@@ -109,7 +115,13 @@ export async function startAws({
   const port = await freePort();
   await front.listen(port);
   const endpoint = `http://127.0.0.1:${port}`;
-  const as = (credentials: Credential) => ({ endpoint, region, credentials, maxAttempts: 1 });
+  // A copy: the SDK writes into what it is given.
+  const as = (credential: Credential) => ({
+    endpoint,
+    region,
+    credentials: { ...credential },
+    maxAttempts: 1,
+  });
   // The first user cannot be made by one.
   front.enforcing = false;
   const iam = new IAMClient(as(unchecked));
@@ -200,6 +212,19 @@ export async function startAws({
       );
       return Policy?.Arn ?? '';
     },
+    async createQueue(name) {
+      const answer = await fetch(moto.endpoint, {
+        method: 'POST',
+        headers: {
+          authorization: `AWS4-HMAC-SHA256 Credential=testbed/20260101/${region}/sqs/aws4_request, SignedHeaders=host, Signature=0`,
+          'content-type': 'application/x-amz-json-1.0',
+          'x-amz-target': 'AmazonSQS.CreateQueue',
+        },
+        body: JSON.stringify({ QueueName: name }),
+      });
+      if (!answer.ok) throw new Error(`moto made no queue: ${await answer.text()}`);
+      return `arn:aws:sqs:${region}:${accountId}:${name}`;
+    },
     async assumeRole(credential, roleArn, sessionName, externalId) {
       const { Credentials } = await new STSClient(as(credential)).send(
         new AssumeRoleCommand({ RoleArn: roleArn, RoleSessionName: sessionName, ExternalId: externalId }),
@@ -214,6 +239,8 @@ export async function startAws({
     setPropagation: (milliseconds) => (directories.propagationMs = milliseconds),
     settled: () => directories.settled(),
     setTrailDelay: (milliseconds) => (front.trailDelayMs = milliseconds),
+    setMappingDelay: (milliseconds) => (front.lambda.mappingMs = milliseconds),
+    invoked: () => front.lambda.invoked,
     fault: (action, fault) => front.plan(action, fault),
     calls: () => front.calls,
     async stop() {

@@ -60,12 +60,16 @@ export class Directories {
 
   /** Reads IAM anew. Called once after each write, before it is answered. */
   refresh(): Promise<void> {
-    const next = this.#reading.then(async () => {
-      const directory = await this.#read();
-      this.#versions.push({ at: Date.now(), directory });
-    });
+    const next = this.#readAfter(this.#reading);
+    // Whoever asked for it is told of its failure; those who come after are not.
     this.#reading = next.catch(() => undefined);
     return next;
+  }
+
+  async #readAfter(before: Promise<void>): Promise<void> {
+    await before;
+    const directory = await this.#read();
+    this.#versions.push({ at: Date.now(), directory });
   }
 
   /** What counts now. */

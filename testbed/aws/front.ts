@@ -10,6 +10,7 @@ import type { Call } from './call.ts';
 import { documentOf } from './directory.ts';
 import type { Directories } from './directory.ts';
 import { responseElements } from './response-elements.ts';
+import type { Elements } from './response-elements.ts';
 import { aimOf } from './resources.ts';
 import { newUserSession } from './sessions.ts';
 import type { Caller, Session } from './sessions.ts';
@@ -39,6 +40,8 @@ export class Front {
   readonly secrets = new Map<string, string>();
   readonly sessions = new Map<string, Session>();
   readonly #events: { event: TrailEvent; region: string }[] = [];
+  /** What calls act on, for their records. */
+  readonly #resources = new WeakMap<Call, string>();
   readonly #faults = new Map<string, Fault[]>();
   readonly #server: Server;
   readonly #moto: string;
@@ -117,6 +120,7 @@ export class Front {
       caller,
       secretArn: (id) => this.#secretArn(call, id),
     });
+    this.#resources.set(call, aim.resource);
     if (service === 'iam' && !isReadOnly(action) && aim.resource.includes(':role/aws-service-role/')) {
       return {
         code: 'UnmodifiableEntity',
@@ -302,12 +306,13 @@ export class Front {
       },
       body: JSON.stringify({ SecretId: id }),
     });
-    const found = (await answer.json()) as { ARN?: string };
+    const found: { ARN?: string } = JSON.parse(await answer.text());
     return found.ARN;
   }
 
-  #record(call: Call, caller: Caller | undefined, refusal: Refusal | undefined, response?: object): void {
+  #record(call: Call, caller: Caller | undefined, refusal: Refusal | undefined, response?: Elements): void {
     const code = refusal === undefined ? undefined : codeFor(call, refusal.code);
+    const resource = this.#resources.get(call);
     this.calls.push({
       time: call.time,
       requestId: call.requestId,
@@ -315,9 +320,10 @@ export class Front {
       ...(caller === undefined ? {} : { caller: caller.arn }),
       service: call.service,
       action: call.action,
+      ...(resource === undefined ? {} : { resource }),
       parameters: withoutSecrets(call.params),
       ...(code === undefined ? {} : { errorCode: code }),
-      userAgent: String(call.headers['user-agent'] ?? ''),
+      userAgent: call.headers['user-agent'] ?? '',
     });
     if (caller === undefined) return;
     const event = eventOf(call, caller, this.#accountId, {
@@ -329,5 +335,6 @@ export class Front {
 }
 
 function jsonBody(answer: Answer): { [name: string]: unknown } {
-  return JSON.parse(answer.body.toString('utf8')) as { [name: string]: unknown };
+  const body: { [name: string]: unknown } = JSON.parse(answer.body.toString('utf8'));
+  return body;
 }

@@ -1,8 +1,13 @@
+import { z } from 'zod';
 import type { Refusal } from './answers.ts';
 import type { Params } from './call.ts';
 import type { TrailEvent } from './trail.ts';
 
 const MAX_RESULTS = 50;
+
+const attributeShape = z.object({ AttributeKey: z.string(), AttributeValue: z.string() });
+const cursorShape = z.object({ question: z.string(), before: z.number() });
+type Cursor = z.infer<typeof cursorShape>;
 
 type Page = { Events: TrailEvent[]; NextToken?: string };
 
@@ -40,8 +45,9 @@ export function lookupEvents(events: readonly TrailEvent[], params: Params): Pag
 }
 
 function matcherOf(attribute: unknown): ((event: TrailEvent) => boolean) | undefined {
-  const { AttributeKey, AttributeValue } = attribute as { [name: string]: unknown };
-  if (typeof AttributeValue !== 'string') return undefined;
+  const read = attributeShape.safeParse(attribute);
+  if (!read.success) return undefined;
+  const { AttributeKey, AttributeValue } = read.data;
   switch (AttributeKey) {
     case 'EventId':
     case 'EventName':
@@ -59,18 +65,16 @@ function matcherOf(attribute: unknown): ((event: TrailEvent) => boolean) | undef
 }
 
 function tokenOf(question: string, before: number): string {
-  return Buffer.from(JSON.stringify({ question, before })).toString('base64');
+  return Buffer.from(JSON.stringify({ question, before } satisfies Cursor)).toString('base64');
 }
 
-function cursorOf(token: unknown): { question: string; before: number } | undefined {
+function cursorOf(token: unknown): Cursor | undefined {
   try {
-    return JSON.parse(Buffer.from(String(token), 'base64').toString('utf8')) as {
-      question: string;
-      before: number;
-    };
-  } catch {
+    return cursorShape.safeParse(JSON.parse(Buffer.from(String(token), 'base64').toString('utf8'))).data;
+  } catch (error) {
     // Whoever made it up gets the same refusal as for another question's.
-    return undefined;
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }
 

@@ -16,7 +16,7 @@ export interface Surroundings {
   directory: Directory;
   caller: Caller;
   /** The ARN of a secret that is named without its random end; undefined when there is none. */
-  secretArn(id: string): Promise<string | undefined>;
+  secretArn: (id: string) => Promise<string | undefined>;
 }
 
 /** What the call acts on; `*` where AWS knows no resource type for the action. */

@@ -14,8 +14,13 @@ const shown: {
   GetSessionToken: [['credentials', ['accessKeyId', 'expiration']]],
 };
 
+/** By name, what was made, by its elements. */
+export interface Elements {
+  [under: string]: { [element: string]: string };
+}
+
 /** CloudTrail's `responseElements` of a call; undefined where it has none. */
-export function responseElements(action: string, leaves: ReadonlyMap<string, string>): object | undefined {
+export function responseElements(action: string, leaves: ReadonlyMap<string, string>): Elements | undefined {
   const parts = shown[action];
   if (parts === undefined) return undefined;
   return Object.fromEntries(

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Call, Params } from './call.ts';
 import { isReadOnly } from './call.ts';
 import type { Refusal } from './answers.ts';
+import type { Elements } from './response-elements.ts';
 import type { Caller } from './sessions.ts';
 
 /** One call as the front saw it, for tests to look at. */
@@ -13,6 +14,8 @@ export interface CallRecord {
   caller?: string;
   service: string;
   action: string;
+  /** The ARN that policies were asked about, or `*`; undefined where none was. */
+  resource?: string;
   /** Without secrets. */
   parameters: Params;
   /** As the caller got it. */
@@ -69,11 +72,11 @@ export function eventOf(
   call: Call,
   caller: Caller,
   accountId: string,
-  outcome: { refusal?: Refusal; response?: object },
+  outcome: { refusal?: Refusal; response?: Elements },
 ): TrailEvent | undefined {
   if (OF_DATA.has(`${call.service}:${call.action}`)) return undefined;
   const parameters = withoutSecrets(call.params);
-  const response = outcome.response as { [name: string]: { [name: string]: string } } | undefined;
+  const { response } = outcome;
   const resources: TrailEvent['Resources'] = [];
   for (const of of [parameters, ...Object.values(response ?? {})]) {
     for (const [name, value] of Object.entries(of)) {
@@ -95,7 +98,7 @@ export function eventOf(
     eventName: call.action,
     awsRegion: homeOf(call),
     sourceIPAddress: '127.0.0.1',
-    userAgent: String(call.headers['user-agent'] ?? ''),
+    userAgent: call.headers['user-agent'] ?? '',
     ...(outcome.refusal === undefined
       ? {}
       : { errorCode: outcome.refusal.code, errorMessage: outcome.refusal.message }),

@@ -21,6 +21,12 @@ export async function ownerOf(place: Place, accessKeyId: string): Promise<Owner>
     .then(({ UserName }) => UserName)
     .catch((error: unknown) => {
       if (isAwsError(error, 'gone', 'refused')) return undefined;
+      // So AWS answers for a key of another account too.
+      if (isAwsError(error, 'forbidden')) {
+        const why =
+          'is of another account, or the engine lacks iam:GetAccessKeyLastUsed: AWS says the same to both';
+        throw unfitKey(accessKeyId, why);
+      }
       throw error;
     });
   if (name === undefined) {

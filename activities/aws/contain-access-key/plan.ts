@@ -44,7 +44,7 @@ export async function plan(
         `Temporary credentials of user ${user.name} from before are denied everything.`,
         userCompromised
           ? `User ${user.name} can do nothing any more, with no key and not in the console. A new key for it would be as dead: lift the containment before you rotate.`
-          : `Other keys of user ${user.name}, and its console access, go on.`,
+          : `Other keys of user ${user.name} go on; in the console it must sign in anew.`,
         'CloudTrail is searched for the roles that the key assumed and for what it created. These are named, and not touched.',
       ],
       ifDenied: [`Nothing changes: whoever has access key ${accessKeyId} goes on.`],

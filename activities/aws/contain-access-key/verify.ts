@@ -2,7 +2,7 @@ import { worst, type ActionContext, type Mandate, type Verification } from '../.
 import type { SecretStores } from '../../../domain/secret.ts';
 import type { Account } from '../accounts.ts';
 import { evaluateDenied } from '../containment/evaluate.ts';
-import { claimsOfItems, stateOf, untilEffective } from '../containment/measure.ts';
+import { claimsOfItems, stateOf, untilEffective, withinMsOf } from '../containment/measure.ts';
 import { notYet } from '../containment/plan.ts';
 import { claimsOfSessions } from '../containment/session-claims.ts';
 import { credentialIn, tryCredential } from '../containment/trial.ts';
@@ -47,7 +47,7 @@ export async function verify(
     });
   } else {
     const tried = await credentialIn(secrets, credential, place, accessKeyId);
-    claims.push(await untilEffective(context, claim, () => tryCredential(place, tried)));
+    claims.push(await untilEffective(context, claim, () => tryCredential(place, tried), withinMsOf(state)));
   }
   return { state, verdict: worst(claims), claims };
 }

@@ -3,7 +3,7 @@ import { worst } from '../../../domain/action.ts';
 import type { SecretStores } from '../../../domain/secret.ts';
 import type { Account } from '../accounts.ts';
 import { evaluateDenied } from '../containment/evaluate.ts';
-import { claimsOfItems, stateOf, untilEffective } from '../containment/measure.ts';
+import { claimsOfItems, stateOf, untilEffective, withinMsOf } from '../containment/measure.ts';
 import { mandated } from '../containment/mandated.ts';
 import { principalName } from '../containment/principal.ts';
 import { credentialIn, tryCredential } from '../containment/trial.ts';
@@ -45,11 +45,8 @@ export async function verify(
   const { credential } = mandate.input;
   if (credential !== undefined) {
     const tried = await credentialIn(secrets, credential, place);
-    claims.push(
-      await untilEffective(context, `the credential ${credential} is refused`, () =>
-        tryCredential(place, tried),
-      ),
-    );
+    const claim = `the credential ${credential} is refused`;
+    claims.push(await untilEffective(context, claim, () => tryCredential(place, tried), withinMsOf(state)));
   }
   return { state, verdict: worst(claims), claims };
 }

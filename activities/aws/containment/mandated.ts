@@ -20,12 +20,13 @@ export async function mandated(
 ): Promise<{ work: Work; place: Place; principal: Principal }> {
   const place: Place = { account, incident: mandate.incident, signal: context.signal };
   const [principal, base] = await Promise.all([
-    readPrincipal(place, name),
+    // Not by its ARN: whoever moves it to another path meanwhile would escape.
+    readPrincipal(place, { kind: name.kind, name: name.name }),
     loadSnapshot(context, mandate.base),
   ]);
   const [target] = mandate.authority.targets;
   const what = `${principal.kind} ${principal.name} in AWS account ${account.name}`;
-  if (base.principal.id !== principal.id || target?.name !== principal.arn) {
+  if (base.principal.id !== principal.id || target?.name !== base.principal.arn) {
     throw targetGone(what, 'is another one than was approved: one of the same name was made since');
   }
   return { work: { action, account, context, mandate, base }, place, principal };

@@ -1,9 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ActionContext, Claim } from '../../../domain/action.ts';
+import type { ActionContext, Claim, Verification } from '../../../domain/action.ts';
 import type { Item, State } from './items.ts';
 
 /** IAM's writes take seconds, seldom minutes, to count everywhere. */
 const WITHIN_MS = 60_000;
+/** What does not stand any more takes no effect, however long it is waited for. */
+export function withinMsOf(state: Verification['state']): number {
+  return state === 'absent' ? 0 : WITHIN_MS;
+}
+
 /** What IAM is asked for by its name, it soon gives back. */
 const READ_WITHIN_MS = 5_000;
 const POLL_MS = 500;
@@ -57,7 +62,7 @@ export async function claimsOfItems(
 }
 
 /** Whether what was set stands: absent after somebody else's release. */
-export async function stateOf(items: readonly Item[]): Promise<'in-place' | 'partial' | 'absent'> {
+export async function stateOf(items: readonly Item[]): Promise<Verification['state']> {
   let set = 0;
   for (const item of items) {
     if (isSet(item, await item.read())) set++;

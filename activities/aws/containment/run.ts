@@ -1,5 +1,6 @@
 import type { ActionContext, Applied, Change, Claim, Mandate, Undone } from '../../../domain/action.ts';
 import { sha256 } from '../../../domain/json.ts';
+import { truncate } from '../../../domain/safe-text.ts';
 import { isAwsError } from '../errors.ts';
 import type { Account } from '../accounts.ts';
 import { keepLate, overwrittenLate } from './custody.ts';
@@ -83,7 +84,17 @@ export async function restoreAll(work: Work, items: readonly Item[]): Promise<Om
       undone.already++;
     } else if (item.ours(state)) {
       await context.beforeWrite(`restore ${item.key}`);
-      await item.restore(wanted);
+      try {
+        await item.restore(wanted);
+      } catch (error) {
+        // AWS takes no document that names a principal which is gone.
+        if (!isAwsError(error, 'refused', 'limit')) throw error;
+        undone.conflicts.push({
+          object: item.key,
+          why: `AWS does not take it back: ${truncate(error.message)}`,
+        });
+        continue;
+      }
       const summary = wanted === null ? 'removed: it was not there before' : 'put back as it was';
       undone.changes.push({ ...changeOf(item, state, wanted), summary });
       await context.checkpoint(`has restored ${item.key}`);

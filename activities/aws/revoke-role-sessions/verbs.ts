@@ -11,7 +11,7 @@ import type { Account } from '../accounts.ts';
 import { cutOff } from '../containment/cut-off.ts';
 import { cutOffOf } from '../containment/documents.ts';
 import { mandated, refuseProtected, unlessGone } from '../containment/mandated.ts';
-import { claimsOfItems, stateOf, untilEffective } from '../containment/measure.ts';
+import { claimsOfItems, stateOf, untilEffective, withinMsOf } from '../containment/measure.ts';
 import { notYet } from '../containment/plan.ts';
 import { principalName } from '../containment/principal.ts';
 import { restoreAll, restoredClaims, setAll } from '../containment/run.ts';
@@ -56,17 +56,15 @@ export async function verify(
   const { place, principal } = await mandated(action, account, context, mandate, name);
   const item = itemOf(place, principal.name, notYet);
   const claims = await claimsOfItems(context, [item]);
+  const state = await stateOf([item]);
   claims.push(...(await claimsOfSessions(context, place, principal, item)));
   const { credential } = mandate.input;
   if (credential !== undefined) {
     const tried = await credentialIn(secrets, credential, place);
-    claims.push(
-      await untilEffective(context, `the credential ${credential} is refused`, () =>
-        tryCredential(place, tried),
-      ),
-    );
+    const claim = `the credential ${credential} is refused`;
+    claims.push(await untilEffective(context, claim, () => tryCredential(place, tried), withinMsOf(state)));
   }
-  return { state: await stateOf([item]), verdict: worst(claims), claims };
+  return { state, verdict: worst(claims), claims };
 }
 
 export const undo: Verb<Undone> = (action, account, context, mandate) =>

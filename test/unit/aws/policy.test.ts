@@ -30,20 +30,23 @@ test('one statement for each set of resources and conditions, with actions merge
     ],
     place,
   );
-  expect(Statement.map(({ Sid: _, ...rest }) => rest)).toEqual(
+  expect(Statement.map((statement) => ({ ...statement, Sid: 'any' }))).toEqual(
     expect.arrayContaining([
       {
+        Sid: 'any',
         Effect: 'Allow',
         Action: ['iam:GetUser', 'iam:UpdateAccessKey'],
         Resource: ['arn:aws:iam::111122223333:user/*'],
       },
       {
+        Sid: 'any',
         Effect: 'Allow',
         Action: ['iam:DeleteUser'],
         Resource: ['arn:aws:iam::111122223333:user/*'],
         Condition: conditions,
       },
       {
+        Sid: 'any',
         Effect: 'Allow',
         Action: ['lambda:GetFunction'],
         Resource: ['arn:aws:lambda:eu-central-1:111122223333:function:*'],
