@@ -110,6 +110,7 @@ test('a stolen token works before and is refused after, workloads get new pods, 
     made,
     workload('Deployment', namespace, 'web', { serviceAccountName: 'web' }),
     workload('StatefulSet', namespace, 'db', { serviceAccountName: 'web' }),
+    workload('DaemonSet', namespace, 'agent', { serviceAccountName: 'web' }),
     workload('Deployment', namespace, 'other'),
     workload('Deployment', namespace, 'suspect', { serviceAccountName: 'web' }),
     pod(namespace, 'alone', {}, { serviceAccountName: 'web' }),
@@ -119,6 +120,7 @@ test('a stolen token works before and is refused after, workloads get new pods, 
   const before = {
     web: await runningPods(house.admin, namespace, 'web', 2),
     db: await runningPods(house.admin, namespace, 'db', 2),
+    agent: await runningPods(house.admin, namespace, 'agent', 1),
     other: await runningPods(house.admin, namespace, 'other', 2),
     suspect: await runningPods(house.admin, namespace, 'suspect', 2),
   };
@@ -128,7 +130,7 @@ test('a stolen token works before and is refused after, workloads get new pods, 
   expect(plan).toMatchObject({
     authority: { undo: 'none', targets: [{ kind: 'ServiceAccount', uid: old.metadata.uid }] },
     undo: { kind: 'none' },
-    facts: [{ namespace, supports: [], pods: 4 }],
+    facts: [{ namespace, supports: [], pods: 5 }],
   });
   const codes = new Map(plan.notCovered.map(({ code, objects }) => [code, objects]));
   expect(codes.get('cloud-identity')).toEqual([`eks.amazonaws.com/role-arn=${roleArn}`]);
@@ -143,7 +145,7 @@ test('a stolen token works before and is refused after, workloads get new pods, 
   expect(applied.outputs).toMatchObject({
     previousUid: old.metadata.uid,
     oldTokenRefused: true,
-    restarted: 2,
+    restarted: 3,
     notRestarted: expect.arrayContaining(['pods/alone (bare-pod)', 'deployments/suspect (suspect)']),
   });
   expect(applied.measures['tokenSeenRefusedForMs']).toBeGreaterThan(10_000);
@@ -158,14 +160,14 @@ test('a stolen token works before and is refused after, workloads get new pods, 
     ['verified', `tokens of the account with UID ${old.metadata.uid} are refused by the API server`],
     ['verified', 'the account has the labels, annotations, owners, pull secrets and settings that it had'],
     ['verified', `new tokens of ${namespace}/web are accepted`],
-    ['verified', `2 workloads in ${namespace} were restarted, and run with new tokens`],
+    ['verified', `3 workloads in ${namespace} were restarted, and run with new tokens`],
     ['unverifiable', `everything else in ${namespace} that uses it runs with new tokens`],
   ]);
   expect(verified.state).toBe('in-place');
   expect(await stolen.use(await stolen.mint())).toBe(200);
 
-  for (const app of ['web', 'db'] as const) {
-    const after = await runningPods(house.admin, namespace, app, 2);
+  for (const app of ['web', 'db', 'agent'] as const) {
+    const after = await runningPods(house.admin, namespace, app, before[app].length);
     expect(after.filter((uid) => before[app].includes(uid))).toEqual([]);
   }
   expect(await runningPods(house.admin, namespace, 'other', 2)).toEqual(before.other);
@@ -175,6 +177,10 @@ test('a stolen token works before and is refused after, workloads get new pods, 
     message: expect.stringContaining('FB3226'),
   });
 }, 120_000);
+
+function ownerOf({ apiVersion, kind, metadata: { name, uid = '' } }: KubernetesObject) {
+  return { apiVersion, kind, name, uid };
+}
 
 const mounting = (name: string) => ({ volumes: [{ name: 'token', secret: { secretName: name } }] });
 
@@ -307,8 +313,12 @@ test('token Secrets die with the account, are issued again only where asked, and
       annotations: { 'kubernetes.io/service-account.name': 'web' },
     },
   });
+  const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'unreadable', namespace } };
+  const unreadable = await house.admin.create({ ...resources.configMaps, namespace }, configMap);
+  const owning = workload('Deployment', namespace, 'owner', {}, { replicas: 0 });
+  const living = await house.admin.create({ ...resources.deployments, namespace }, owning);
   await create(
-    account(namespace, 'web'),
+    account(namespace, 'web', { ownerReferences: [ownerOf(living), ownerOf(unreadable)] }),
     tokenSecret('kept'),
     tokenSecret('lost'),
     workload('Deployment', namespace, 'uses-kept', mounting('kept')),
@@ -334,8 +344,22 @@ test('token Secrets die with the account, are issued again only where asked, and
   const codes = new Map(plan.notCovered.map(({ code, objects }) => [code, objects]));
   expect(codes.get('token-secrets')).toEqual(['lost']);
   expect(codes.get('not-restarted-breaks')).toEqual(['deployments/uses-lost']);
-  const applied = await house.action.apply(contextOf(house.evidence), mandate);
-  expect(applied.outputs).toMatchObject({ tokenSecrets: ['kept', 'lost'], reissued: ['kept'], restarted: 1 });
+  // The measurement outlives the attempt that made it.
+  const intents: Intents = new Map();
+  const atBoundary = (name: string) => {
+    if (name === 'kept the proof') throw new Killed(name);
+  };
+  const killed = house.action.apply(contextOf(house.evidence, { atBoundary, intents }), mandate);
+  await expect(killed).rejects.toThrow(Killed);
+  const applied = await house.action.apply(contextOf(house.evidence, { intents }), mandate);
+  expect(applied.outputs).toMatchObject({ oldTokenRefused: true });
+  expect(applied.unavailable.map(({ what }) => what)).toEqual([
+    'owner ConfigMap unreadable of the account',
+    'restart of deployments/uses-lost',
+  ]);
+  const remade = await house.admin.get(accountAt(namespace, 'web'));
+  expect(remade.metadata.ownerReferences).toEqual([ownerOf(living)]);
+  expect(applied.outputs).toMatchObject({ tokenSecrets: ['kept', 'lost'], reissued: ['kept'] });
   expect([await stolen.use(kept), await stolen.use(lost)]).toEqual([401, 401]);
   const fresh = await tokenOf('kept');
   expect(await stolen.use(fresh)).toBe(200);

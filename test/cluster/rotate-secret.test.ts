@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { resources, type KubernetesObject } from '../../activities/kubernetes/resources.ts';
+import { rolloutOf } from '../../activities/kubernetes/restart/rollout.ts';
+import type { Workload } from '../../activities/kubernetes/restart/workload.ts';
 import { rotateSecret } from '../../activities/kubernetes/rotate-secret.ts';
 import type { RotateInput } from '../../activities/kubernetes/secret/contract.ts';
 import { secretStores } from '../../activities/secrets/index.ts';
@@ -129,7 +131,13 @@ test('a generated value: every consumer restarts, the old value is refused, and 
   await prepare(namespace);
   await create(
     ...Object.entries(consumers).map(([app, spec]) =>
-      workload('Deployment', namespace, app, spec, { replicas: 1 }),
+      workload(
+        kindOf[app] ?? 'Deployment',
+        namespace,
+        app,
+        spec,
+        kindOf[app] === 'DaemonSet' ? {} : { replicas: 1 },
+      ),
     ),
     workload('Deployment', namespace, 'other', {}, { replicas: 1 }),
   );
@@ -174,6 +182,11 @@ test('a generated value: every consumer restarts, the old value is refused, and 
   const again = await house.action.verify(contextOf(house.evidence), mandate);
   expect(again.claims[0]).toMatchObject({ verdict: 'evaluated' });
 }, 120_000);
+
+const kindOf: { [app: string]: 'StatefulSet' | 'DaemonSet' } = {
+  volume: 'StatefulSet',
+  projected: 'DaemonSet',
+};
 
 class Killed extends Error {}
 
@@ -236,6 +249,59 @@ test('an old value that goes on being accepted is a failure; one that never was,
   expect(unknown.claims.at(-2)).toMatchObject({
     verdict: 'unverifiable',
     detail: 'the old value was not accepted before: HTTP 401',
+  });
+}, 120_000);
+
+test('a trial outlives the attempt that made it; budgets are kept, those that share one follow each other', async () => {
+  const namespace = 'budgets';
+  await prepare(namespace);
+  await create(
+    ...['one', 'two'].map((app) => workload('StatefulSet', namespace, app, consumers['env'])),
+    workload('StatefulSet', namespace, 'held', consumers['env']),
+  );
+  const budget = (name: string, apps: string[], minAvailable: number) => ({
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: { name, namespace },
+    spec: { minAvailable, selector: { matchExpressions: [{ key: 'app', operator: 'In', values: apps }] } },
+  });
+  for (const app of ['one', 'two', 'held']) await runningPods(house.admin, namespace, app, 2);
+  await create(budget('shared', ['one', 'two'], 3), budget('strict', ['held'], 2));
+  for (;;) {
+    interface Budget extends KubernetesObject {
+      status?: { expectedPods?: number };
+    }
+    const { items } = await house.admin.list<Budget>({ ...resources.podDisruptionBudgets, namespace });
+    const expected = items.map(({ status }) => status?.expectedPods);
+    if (expected.includes(4) && expected.includes(2)) break;
+  }
+  const { plan, mandate } = await planned(namespace, { check });
+  expect(plan.notCovered.find(({ code }) => code === 'not-restarted-budget')?.objects).toEqual([
+    'statefulsets/held',
+  ]);
+  const intents: Intents = new Map();
+  const order: string[] = [];
+  const atBoundary = async (name: string) => {
+    if (name.startsWith('restart ') || name === 'await rollout') order.push(name);
+    if (name === 'restart statefulsets/two') {
+      const first = await house.admin.get<Workload>({ ...resources.statefulSets, namespace, name: 'one' });
+      expect(rolloutOf(first).done).toBe(true);
+      accepted = (await valuesOf(namespace))['password'] ?? '';
+    }
+    if (name === 'kept the proof') throw new Killed(name);
+  };
+  const killed = house.action.apply(contextOf(house.evidence, { atBoundary, intents }), mandate);
+  await expect(killed).rejects.toThrow(Killed);
+  expect(order.filter((name) => name !== 'await rollout')).toEqual([
+    'restart statefulsets/one',
+    'restart statefulsets/two',
+  ]);
+  const applied = await house.action.apply(contextOf(house.evidence, { intents }), mandate);
+  expect(applied).toMatchObject({
+    changes: [],
+    already: 3,
+    outputs: { restarted: 2, notRestarted: ['statefulsets/held (budget)'], oldValueRefused: true },
+    unavailable: [{ what: 'restart of statefulsets/held' }],
   });
 }, 120_000);
 
