@@ -11,6 +11,7 @@ export interface TokenWish {
   owner: string;
   scope: readonly TokenScope[];
   cluster?: string;
+  registry?: string;
   /** RFC 3339 UTC. */
   expires?: string;
   label: string;
@@ -19,7 +20,7 @@ export interface TokenWish {
 /** Makes a token that the gateway will honour: what it would refuse is refused here. @throws CliError FB6101, FirebreakError FB6210 */
 export async function createToken(wish: TokenWish): Promise<{ id: string; secret: string }> {
   const configuration = await loadConfiguration(wish.config);
-  const { owner, cluster, expires, label } = wish;
+  const { owner, cluster, registry, expires, label } = wish;
   const directory = createDirectory(configuration.people);
   if (!directory.mayOwnTokens(owner)) {
     const ids = configuration.people.map(({ id }) => id);
@@ -34,12 +35,18 @@ export async function createToken(wish: TokenWish): Promise<{ id: string; secret
     throw usage(
       `--cluster: there is no ${safe(JSON.stringify(cluster), 100)}; ${suggest(cluster, clusters)}`,
     );
+  const registries = configuration.registries.map(({ name }) => name);
+  if (registry !== undefined && !registries.includes(registry))
+    throw usage(
+      `--registry: there is no ${safe(JSON.stringify(registry), 100)}; ${suggest(registry, registries)}`,
+    );
   const state = await openConfiguredState(configuration);
   return state.tokens.create({
     owner,
     scopes: [...new Set(wish.scope)],
     label,
     ...(cluster === undefined ? {} : { cluster }),
+    ...(registry === undefined ? {} : { registry }),
     ...(expires === undefined ? {} : { expiresAt: expires }),
   });
 }

@@ -5,6 +5,7 @@ import type { EvidenceStore } from '../domain/evidence.ts';
 import type { IncidentView, Policy } from '../domain/incident.ts';
 import type { KillSwitch } from '../domain/kill-switch.ts';
 import type { LedgerStore } from '../domain/ledger.ts';
+import type { RegistryEvents } from '../domain/registry-event.ts';
 import type { Signer } from '../domain/signature.ts';
 import type { CompiledPlaybook } from '../language/run/playbook.ts';
 import type { DecisionService } from './decisions.ts';
@@ -12,8 +13,11 @@ import type { GenericSource } from './detectors/generic.ts';
 import type { Directory } from './people.ts';
 import type { Route } from './routes.ts';
 
-/** `alerts`: post alerts. `read`: see incidents and ledgers. `decide`: decide, command and start incidents; persons only. */
-export const tokenScopes = ['alerts', 'read', 'decide'] as const;
+/**
+ * `alerts`: post alerts. `read`: see incidents and ledgers. `decide`: decide, command and start incidents; persons only. `registry-events`: say what was
+ * pushed, pulled and deleted.
+ */
+export const tokenScopes = ['alerts', 'read', 'decide', 'registry-events'] as const;
 export type TokenScope = (typeof tokenScopes)[number];
 
 /** What a token stands for. Never the token itself. */
@@ -25,6 +29,8 @@ export interface TokenIdentity {
   scopes: readonly string[];
   /** Alerts that come with it are about this cluster, whatever they say. */
   cluster?: string;
+  /** Registry events that come with it are of this registry, or refused. */
+  registry?: string;
 }
 
 export interface TokenVerifier {
@@ -39,8 +45,12 @@ export interface GatewayLimits {
   /** Nesting and number of keys of a JSON body. */
   jsonDepth: number;
   jsonKeys: number;
-  /** Requests a minute: alerts of one token, other calls of one token, failed authentications and anonymous calls of one address. */
+  /**
+   * Requests a minute: alerts and registry events of one token, other calls of one token, failed authentications and anonymous calls of one
+   * address.
+   */
   alertsPerMinute: number;
+  registryEventsPerMinute: number;
   callsPerMinute: number;
   failuresPerMinute: number;
   /** Alerts that wait to become durable, for one key and in all. */
@@ -56,6 +66,7 @@ export const defaultLimits: GatewayLimits = {
   jsonDepth: 32,
   jsonKeys: 5_000,
   alertsPerMinute: 60_000,
+  registryEventsPerMinute: 60_000,
   callsPerMinute: 600,
   failuresPerMinute: 60,
   queuedPerKey: 2_000,
@@ -70,6 +81,7 @@ export interface GatewayStores {
   accessLog: AccessLog;
   ledger: Pick<LedgerStore, 'read' | 'incidents'>;
   killSwitch: Pick<KillSwitch, 'read'>;
+  registryEvents: Pick<RegistryEvents, 'append'>;
 }
 
 /** A further inbound door, e.g. Slack's: gets the same application, and the service that signs what persons decide. */
@@ -93,6 +105,8 @@ export interface GatewayDependencies {
   directory: Directory;
   /** Names of the clusters that Firebreak is configured for. */
   clusters: readonly string[];
+  /** Names of the registries that it is configured for. */
+  registries: readonly string[];
   /** By name. From `compileGenericSource`. */
   genericSources: ReadonlyMap<string, GenericSource>;
   /** What is left of an incident whose workflow is gone; undefined when there is no such incident. */

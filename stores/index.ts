@@ -14,11 +14,15 @@ import type { FileKillSwitch } from './kill-switch.ts';
 import { openLedger } from './ledger.ts';
 import { openRecords } from './records.ts';
 import type { Records } from './records.ts';
+import { openRegistryEvents } from './registry-events.ts';
+import type { FileRegistryEvents, RegistryEventLimits } from './registry-events.ts';
 import { openTokens } from './tokens.ts';
 import type { Tokens } from './tokens.ts';
 
 export interface StateLimits extends EvidenceLimits {
   maxRefusalsPerMinute: number;
+  /** `defaultRegistryEventLimits` when absent. */
+  registryEvents?: RegistryEventLimits;
 }
 
 /** Everything that Firebreak keeps on disk. */
@@ -38,9 +42,16 @@ export interface State {
   snapshots: Records;
   /** Writes that must not be sent twice, stored before they are sent. */
   intents: Records;
+  /** What registries notify of. */
+  registryEvents: FileRegistryEvents;
 }
 
 const marker = 'state.json';
+
+/** Where a state directory has its registry events: a worker reads them without opening all the rest. */
+export function registryEventsIn(dir: string): string {
+  return join(dir, 'registry-events');
+}
 
 /** Opens the state directory; several processes may, and one of them writes the access log. */
 export async function openState(dir: string, limits: StateLimits): Promise<State> {
@@ -60,6 +71,7 @@ export async function openState(dir: string, limits: StateLimits): Promise<State
     exports: await openRecords(join(dir, 'exports')),
     snapshots: await openRecords(join(dir, 'snapshots')),
     intents: await openRecords(join(dir, 'intents')),
+    registryEvents: await openRegistryEvents(registryEventsIn(dir), limits.registryEvents),
   };
 }
 

@@ -5,7 +5,7 @@ import { canonical } from '../domain/json.ts';
 import { openFolder } from './durable.ts';
 import { parseLine } from './json-lines.ts';
 
-const tokenScopes = ['alerts', 'decide', 'read'] as const;
+const tokenScopes = ['alerts', 'decide', 'read', 'registry-events'] as const;
 
 const request = z.strictObject({
   /** Person id: who answers for what the token does. */
@@ -13,6 +13,8 @@ const request = z.strictObject({
   scopes: z.array(z.enum(tokenScopes)).min(1),
   /** Alerts that come with it are about this cluster, whatever they say. */
   cluster: z.string().min(1).max(200).exactOptional(),
+  /** Registry events that come with it are of this registry, or refused. */
+  registry: z.string().min(1).max(200).exactOptional(),
   /** RFC 3339 UTC. */
   expiresAt: z.iso.datetime().exactOptional(),
   label: z.string().max(200),

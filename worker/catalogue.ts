@@ -3,6 +3,7 @@ import { accountRegistry, createAccount, type AccountRegistry } from '../activit
 import { awsActions } from '../activities/aws/index.ts';
 import { forgeRegistry, type ForgeConfig } from '../activities/ci/forges.ts';
 import { ciActions } from '../activities/ci/index.ts';
+import { credentialActions } from '../activities/credentials/index.ts';
 import { clusterRegistry, createCluster, type ClusterRegistry } from '../activities/kubernetes/client.ts';
 import { kubernetesActions } from '../activities/kubernetes/index.ts';
 import { registryActions } from '../activities/registries/index.ts';
@@ -14,13 +15,15 @@ import { kubernetesStore } from '../activities/secrets/kubernetes.ts';
 import { placeOf, type Action, type ActionSignature } from '../domain/action.ts';
 import { jsonCopy } from '../domain/json.ts';
 import { Secret, type SecretStore } from '../domain/secret.ts';
+import { registryEventsIn } from '../stores/index.ts';
+import { openRegistryEvents } from '../stores/registry-events.ts';
 import { readSecret, type Configuration } from './config/load.ts';
 import type { SecretReference } from './config/schema.ts';
 
 /** What of a configuration actions are made over. */
 export type World = Pick<
   Configuration,
-  'clusters' | 'accounts' | 'forges' | 'registries' | 'secretStores' | 'responderGroup'
+  'clusters' | 'accounts' | 'forges' | 'registries' | 'secretStores' | 'responderGroup' | 'state'
 >;
 
 export interface Catalogue {
@@ -37,6 +40,7 @@ const nothing: World = {
   registries: [],
   secretStores: [],
   responderGroup: 'firebreak:responders',
+  state: 'state',
 };
 
 /** Every action there is, over the configured systems. Without a configuration they can be described, and not run. */
@@ -45,7 +49,8 @@ export function catalogue(configured: Partial<World> = {}): Catalogue {
   const clusters = clusterRegistry(world.clusters.map((cluster) => createCluster(cluster)));
   const accounts = accountRegistry(world.accounts.map((account) => createAccount(account)));
   const forges = forgeRegistry(world.forges.map(forgeOf));
-  const registries = registryRegistry(world.registries.map(registryOf));
+  const registryConfigs = world.registries.map(registryOf);
+  const registries = registryRegistry(registryConfigs);
   const secrets = secretStores(
     world.secretStores.map((store) => storeOf(store, { clusters, accounts })),
     world.secretStores.map(({ kind }) => kind),
@@ -55,6 +60,19 @@ export function catalogue(configured: Partial<World> = {}): Catalogue {
     ...awsActions({ accounts, clusters, secrets }),
     ...ciActions({ forges, secrets }),
     ...registryActions({ registries, secrets }),
+    ...credentialActions({
+      accounts,
+      registries: registryConfigs,
+      auditLogs: world.clusters.map(({ name, environment, auditLog = [] }) => ({
+        cluster: name,
+        environment,
+        files: auditLog,
+      })),
+      // Opened when it is first asked: who only describes actions has no state directory.
+      registryEvents: {
+        find: async (query) => (await openRegistryEvents(registryEventsIn(world.state))).find(query),
+      },
+    }),
   ];
   return { actions, signatures: actions.map(signatureOf), clusters, accounts };
 }

@@ -69,6 +69,7 @@ export async function up(configuration: Configuration, options: UpOptions): Prom
   const state = await openState(configuration.state, {
     ...configuration.evidence,
     maxRefusalsPerMinute: configuration.limits.refusalsPerMinute,
+    registryEvents: configuration.registryEvents,
   });
   const temporal = await openTemporal(configuration);
   let gateway: Gateway | undefined;
@@ -83,6 +84,7 @@ export async function up(configuration: Configuration, options: UpOptions): Prom
       policy: policyOf(configuration, directory, state.gatewaySigner.publicKey),
       directory,
       clusters: configuration.clusters.map(({ name }) => name),
+      registries: configuration.registries.map(({ name }) => name),
       genericSources,
       closedIncident: (incident) => closedIncident(state, incident),
       ...(slack === undefined
@@ -143,12 +145,14 @@ export async function up(configuration: Configuration, options: UpOptions): Prom
         await exporter.stop();
         await temporal.close();
         await state.accessLog.close();
+        await state.registryEvents.close();
       }),
     };
   } catch (error) {
     await gateway?.close();
     await temporal.close();
     await state.accessLog.close();
+    await state.registryEvents.close();
     throw error;
   }
 }

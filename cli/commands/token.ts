@@ -21,11 +21,12 @@ interface CreateOptions extends GlobalOptions {
   owner: string;
   scope: TokenScope[];
   cluster?: string;
+  registry?: string;
   expires?: string;
   label: string;
 }
 
-const scopes: readonly TokenScope[] = ['alerts', 'read', 'decide'];
+const scopes: readonly TokenScope[] = ['alerts', 'read', 'decide', 'registry-events'];
 
 function create(): Command {
   const command = new Command('create')
@@ -37,6 +38,7 @@ function create(): Command {
         .makeOptionMandatory(),
     )
     .option('--cluster <name>', 'alerts that come with it are about this cluster, whatever they say')
+    .option('--registry <name>', 'registry events that come with it are of this registry, or refused')
     .option('--expires <date>', 'when it ends: a date, or 30d', expiry)
     .option('--label <text>', 'what it is for, in words', '')
     .action(async (_: object, self: Command) => {
@@ -50,6 +52,10 @@ function create(): Command {
     });
   return examples(command, [
     ['firebreak token create --owner falco --scope alerts --cluster prod', 'for a detector'],
+    [
+      'firebreak token create --owner images --scope registry-events --registry images',
+      'for the notifications of a registry',
+    ],
     [
       'firebreak token create --owner ada --scope read decide --expires 30d > ~/.firebreak-token',
       'for a person',

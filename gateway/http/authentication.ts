@@ -29,6 +29,11 @@ export function addAuthentication(
   const failures = app.createRateLimit({ ...window, max: limits.failuresPerMinute, keyGenerator: byAddress });
   const anonymous = app.createRateLimit({ ...window, max: limits.callsPerMinute, keyGenerator: byAddress });
   const alerts = app.createRateLimit({ ...window, max: limits.alertsPerMinute, keyGenerator: byToken });
+  const events = app.createRateLimit({
+    ...window,
+    max: limits.registryEventsPerMinute,
+    keyGenerator: byToken,
+  });
   const calls = app.createRateLimit({ ...window, max: limits.callsPerMinute, keyGenerator: byToken });
 
   app.decorateRequest('identity', null);
@@ -42,7 +47,7 @@ export function addAuthentication(
       throw new Problem(401, 'FB1101', 'Authorization: send "Bearer " and a valid token');
     }
     request.identity = identity;
-    await spend(scope === 'alerts' ? alerts : calls, request);
+    await spend(scope === 'alerts' ? alerts : scope === 'registry-events' ? events : calls, request);
     if (!identity.scopes.includes(scope)) {
       throw new Problem(403, 'FB1102', `the token does not have the scope "${scope}"; create one that has`);
     }

@@ -52,7 +52,7 @@ export function secured(summary: string, description: string, scope: TokenScope)
     summary,
     description: `${description} Needs a token with the scope \`${scope}\`.`,
     security: [{ token: [] }],
-    tags: [scope === 'alerts' ? 'alerts' : 'incidents'],
+    tags: [scope === 'alerts' || scope === 'registry-events' ? scope : 'incidents'],
   };
 }
 
@@ -71,6 +71,13 @@ export const intakeResponse = z
         href: '/v1/incidents/inc-0123456789abcdef-abc234',
       },
     ],
+  });
+
+export const registryEventsResponse = z
+  .object({ stored: z.int(), known: z.int(), unreadable: z.int() })
+  .meta({
+    description: 'Durable. `known` were stored before; of an `unreadable` one is kept that it came.',
+    examples: [{ stored: 1, known: 0, unreadable: 0 }],
   });
 
 export const incidentParams = z.object({ id: incidentId });

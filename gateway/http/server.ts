@@ -21,6 +21,7 @@ import { addAuthentication } from './authentication.ts';
 import { addErrorHandling, send } from './errors.ts';
 import { addHealth } from './health.ts';
 import { addIncidentRoutes } from './incidents.ts';
+import { addRegistryEventRoutes } from './registry-events.ts';
 
 export interface Gateway {
   app: FastifyInstance;
@@ -73,6 +74,16 @@ export function createGateway(deps: GatewayDependencies, incidents: IncidentPort
           now,
         }),
       { prefix: '/v1/alerts' },
+    );
+    await scope.register(
+      async (events) =>
+        addRegistryEventRoutes(events, {
+          registryEvents: stores.registryEvents,
+          registries: deps.registries,
+          accessLog,
+          limits,
+        }),
+      { prefix: '/v1/registry-events' },
     );
     await scope.register(
       async (v1) =>

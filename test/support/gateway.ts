@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import type { Policy } from '../../domain/incident.ts';
-import type { GatewayDependencies } from '../../gateway/dependencies.ts';
+import type { GatewayDependencies, TokenScope } from '../../gateway/dependencies.ts';
 import { compileGenericSource, type GenericSourceConfiguration } from '../../gateway/detectors/generic.ts';
 import { createGateway, type Gateway } from '../../gateway/http/server.ts';
 import { createDirectory } from '../../gateway/people.ts';
@@ -60,7 +60,16 @@ export interface TestGateway extends Gateway {
   dependencies: GatewayDependencies;
   /** Everything that was logged. */
   logged(): string;
-  tokens: { alerts: string; bound: string; read: string; ana: string; service: string; gone: string };
+  tokens: {
+    alerts: string;
+    bound: string;
+    read: string;
+    ana: string;
+    service: string;
+    gone: string;
+    registry: string;
+    anyRegistry: string;
+  };
   /** Another gateway over the same state, as after a restart. */
   again(port?: IncidentPort): Gateway;
 }
@@ -81,13 +90,14 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     maxTotalBytes: 100_000_000,
     maxRefusalsPerMinute: 10_000,
   });
-  const token = async (owner: string, scopes: ('alerts' | 'read' | 'decide')[], cluster?: string) =>
+  const token = async (owner: string, scopes: TokenScope[], cluster?: string, registry?: string) =>
     (
       await state.tokens.create({
         owner,
         scopes,
         label: 'test',
         ...(cluster === undefined ? {} : { cluster }),
+        ...(registry === undefined ? {} : { registry }),
       })
     ).secret;
   const tokens = {
@@ -97,6 +107,8 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     ana: await token('ana', ['read', 'decide']),
     service: await token('falco', ['decide']),
     gone: await token('gone', ['decide', 'read']),
+    registry: await token('falco', ['registry-events'], undefined, 'images'),
+    anyRegistry: await token('falco', ['registry-events']),
   };
   const lines: string[] = [];
   const playbooks = compiledPlaybooks();
@@ -121,6 +133,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     policy,
     directory,
     clusters: ['prod', 'staging'],
+    registries: ['images', 'other'],
     genericSources: new Map(
       (options.sources ?? []).map((source) => [source.name, compileGenericSource(source)] as const),
     ),
@@ -145,6 +158,7 @@ export async function startTestGateway(options: TestGatewayOptions = {}): Promis
     close: async () => {
       await Promise.all(opened.map((one) => one.close()));
       await state.accessLog.close();
+      await state.registryEvents.close();
       await rm(dir, { recursive: true, force: true });
     },
   };

@@ -9,8 +9,10 @@ import type { Approval } from '../../domain/person.ts';
 import { configurationSchema, type ConfigurationFile, type SecretReference } from './schema.ts';
 
 /** The configuration, checked, with absolute paths and milliseconds. Secrets are still references: `readSecret` reads them when they are needed. */
-export type Configuration = Omit<ConfigurationFile, 'approvals' | 'hold'> & {
+export type Configuration = Omit<ConfigurationFile, 'approvals' | 'hold' | 'clusters' | 'registryEvents'> & {
   file: string;
+  clusters: (Omit<ConfigurationFile['clusters'][number], 'auditLog'> & { auditLog?: string[] })[];
+  registryEvents: { maxBytes: number; maxAgeMs: number };
   approvals: { default: Approval; release: Approval; escalation: string[] };
   holdMs: number;
 };
@@ -95,7 +97,7 @@ export async function loadConfiguration(path: string): Promise<Configuration> {
 
 function resolved(file: string, read: ConfigurationFile): Configuration {
   const here = (path: string) => resolve(dirname(file), path);
-  const { approvals, hold, ...rest } = read;
+  const { approvals, hold, registryEvents, ...rest } = read;
   const secret = (reference: SecretReference): SecretReference =>
     'file' in reference ? { file: here(reference.file) } : reference;
   const approval = (from: ConfigurationFile['approvals']['default']): Approval => ({
@@ -110,7 +112,11 @@ function resolved(file: string, read: ConfigurationFile): Configuration {
     state: here(rest.state),
     routes: here(rest.routes),
     playbooks: here(rest.playbooks),
-    clusters: rest.clusters.map((cluster) => ({ ...cluster, kubeconfig: here(cluster.kubeconfig) })),
+    clusters: rest.clusters.map(({ auditLog, ...cluster }) => ({
+      ...cluster,
+      kubeconfig: here(cluster.kubeconfig),
+      auditLog: [auditLog ?? []].flat().map(here),
+    })),
     forges: rest.forges.map((forge) => {
       if (forge.kind === 'gitlab') return { ...forge, token: secret(forge.token) };
       const { auth, oauth } = forge;
@@ -144,6 +150,7 @@ function resolved(file: string, read: ConfigurationFile): Configuration {
       release: approval(approvals.release),
       escalation: approvals.escalation,
     },
+    registryEvents: { maxBytes: registryEvents.maxBytes, maxAgeMs: duration(registryEvents.keep) },
     holdMs: duration(hold),
   };
 }

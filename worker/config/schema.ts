@@ -125,6 +125,8 @@ const fields = z.strictObject({
         environment: identifier,
         kubeconfig: z.string().min(1),
         context: z.string().min(1).exactOptional(),
+        /** What its API servers write by --audit-log-path: a file, or one of each. */
+        auditLog: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).exactOptional(),
       }),
     )
     .min(1, 'name at least one cluster'),
@@ -183,6 +185,16 @@ const fields = z.strictObject({
         .int()
         .min(1024)
         .default(256 * megabyte),
+    })
+    .prefault({}),
+  /** How much of what registries notify of is kept of each, and how long. */
+  registryEvents: z
+    .strictObject({
+      maxBytes: z
+        .int()
+        .min(megabyte)
+        .default(64 * megabyte),
+      keep: duration.default('90d'),
     })
     .prefault({}),
   limits: z.strictObject({ refusalsPerMinute: z.int().min(1).default(600) }).prefault({}),
