@@ -69,9 +69,9 @@ export class ModelRun {
     return underWay === 0 && view.ledger.count === before.ledger.count ? view : undefined;
   }
 
-  /** Until the incident is at rest and stands as the model does. @throws with how they differ, after 30 s */
+  /** Until the incident is at rest and stands as the model does. @throws with how they differ, after 90 s: a busy machine is slow */
   async #meet(): Promise<void> {
-    const end = Date.now() + 30_000;
+    const end = Date.now() + 90_000;
     for (;;) {
       await this.#follow();
       const view = await this.#atRest();

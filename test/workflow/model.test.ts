@@ -90,10 +90,14 @@ test(
         await tryOne(seed);
       } catch (error) {
         wrong.push(`seed ${seed}: ${error instanceof Error ? error.message : String(error)}`);
+        // At once: the end of a long run must not be waited for to see it.
+        process.stderr.write(`model: ${wrong.at(-1)}\n`);
         if (wrong.length === maxWrong) break;
         // What was left unfinished must not disturb the next.
-        for (const engine of engines.values()) await engine.stop();
+        const left = [...engines.values()];
         engines.clear();
+        for (const engine of left)
+          await engine.stop().catch((stuck: unknown) => wrong.push(`seed ${seed}: ${String(stuck)}`));
       }
       progress(index + 1, seeds.length, 'model');
     }
@@ -112,5 +116,5 @@ test(
       kinds: [...met.kinds].toSorted().join('/'),
     });
   },
-  60_000 + seeds.length * 30_000,
+  120_000 + seeds.length * 30_000,
 );
