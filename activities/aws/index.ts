@@ -1,5 +1,6 @@
 import type { Action } from '../../domain/action.ts';
 import { containAccessKey } from './contain-access-key.ts';
+import { containFunction } from './contain-function.ts';
 import { containPrincipal } from './contain-principal.ts';
 import { deleteAccessKey } from './delete-access-key.ts';
 import type { AwsOptions } from './options.ts';
@@ -12,6 +13,7 @@ export type { AwsOptions } from './options.ts';
 export function awsActions(options: AwsOptions): Action[] {
   return [
     containAccessKey(options),
+    containFunction(options),
     containPrincipal(options),
     revokeRoleSessions(options),
     rotateAccessKey(options),

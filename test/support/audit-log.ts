@@ -5,8 +5,14 @@ interface AuditEvent {
   verb: string;
   requestURI: string;
   user: { username: string };
-  impersonatedUser?: object;
-  objectRef?: { resource?: string; name?: string; namespace?: string; subresource?: string };
+  impersonatedUser?: { username: string };
+  objectRef?: {
+    apiGroup?: string;
+    resource?: string;
+    name?: string;
+    namespace?: string;
+    subresource?: string;
+  };
   responseStatus?: { code?: number };
   responseObject?: { metadata?: { name?: string } };
   requestObject?: { metadata?: { name?: string } };
@@ -43,4 +49,39 @@ export async function changesBy(
       const namespace = withNamespaces ? `${objectRef?.namespace ?? ''}/` : '';
       return `${verb} ${objectRef?.resource}/${namespace}${name}`;
     });
+}
+
+/** A request as RBAC judges it. */
+export interface KubernetesRequest {
+  group: string;
+  /** With its subresource: `pods/log`. */
+  resource: string;
+  verb: string;
+  name: string | undefined;
+  namespace: string | undefined;
+}
+
+/** Every resource that a user asked for, granted or not, dry runs too. Whom it impersonates is a request of its own; what that one asks for is not the user's. */
+export async function requestsBy(auditLogFile: string, user: string): Promise<KubernetesRequest[]> {
+  const lines = (await readFile(auditLogFile, 'utf8')).trim().split('\n');
+  const events = lines.map((line) => JSON.parse(line) as AuditEvent);
+  const requests: KubernetesRequest[] = [];
+  for (const {
+    stage,
+    verb,
+    user: { username },
+    impersonatedUser,
+    objectRef,
+  } of events) {
+    if (username !== user || (stage !== 'ResponseComplete' && stage !== 'ResponseStarted')) continue;
+    if (impersonatedUser !== undefined) {
+      const name = impersonatedUser.username;
+      requests.push({ group: '', resource: 'users', verb: 'impersonate', name, namespace: undefined });
+    } else if (objectRef?.resource !== undefined) {
+      const { apiGroup: group = '', resource, subresource, name, namespace } = objectRef;
+      const whole = subresource === undefined ? resource : `${resource}/${subresource}`;
+      requests.push({ group, resource: whole, verb, name, namespace });
+    }
+  }
+  return requests;
 }

@@ -23,6 +23,10 @@ export interface LambdaFunction {
   role: string;
   /** Seconds that an invocation may run. */
   timeout: number;
+  /** ARN of what takes asynchronous events that fail, where no destination is set. */
+  deadLetters: string | undefined;
+  /** Names of its environment variables, sorted. */
+  environment: string[];
   /** Of its configuration, what may be kept: of environment variables only the names. */
   kept: JsonObject;
 }
@@ -52,6 +56,8 @@ export async function readFunction(
     arn,
     role: found.Role ?? '',
     timeout: found.Timeout ?? 3,
+    deadLetters: found.DeadLetterConfig?.TargetArn,
+    environment: Object.keys(found.Environment?.Variables ?? {}).toSorted(),
     kept: keptOf(found),
   };
 }
@@ -111,10 +117,9 @@ const DEFAULT_MAX_AGE = 21_600;
 /** Of what is invoked without a version or alias. */
 export async function asyncEvents(
   { account, incident, signal }: Place,
-  { name, kept }: LambdaFunction,
+  { name, deadLetters }: LambdaFunction,
 ): Promise<AsyncEvents> {
   const { lambda } = account.clients(incident);
-  const deadLetters = (kept['DeadLetterConfig'] as { TargetArn?: string } | undefined)?.TargetArn;
   const own = { maxAge: DEFAULT_MAX_AGE, onFailure: deadLetters };
   try {
     const found = await lambda.send(new GetFunctionEventInvokeConfigCommand({ FunctionName: name }), {

@@ -32,14 +32,14 @@ export const alwaysNotCovered: Limit[] = [
 
 /** Of this function, now. */
 export function limitsOf(
-  { timeout, kept }: LambdaFunction,
+  { timeout, environment }: LambdaFunction,
   { maxAge, onFailure }: AsyncEvents,
   urls: readonly string[],
   role: RoleWish,
 ): Limit[] {
   const fate =
     onFailure === undefined ? 'are dropped: there is no failure destination' : `go to ${onFailure}`;
-  const names = (kept['EnvironmentNames'] as string[]).map((name) => `environment/${name}`);
+  const names = environment.map((name) => `environment/${name}`);
   const here = new Map<string, Partial<Limit>>([
     [
       'running-invocations',

@@ -73,8 +73,8 @@ async function settled(place: Place, uuid: string): Promise<string | null> {
     if (state === null || !passing.has(state)) return state;
     if (performance.now() > until) {
       throw ApplicationFailure.create({
-        type: 'FB3340',
-        message: `FB3340: event source mapping ${uuid} is ${state} for more than ${SETTLES_WITHIN_MS / 1000} s: Lambda takes no change of it; it is tried again`,
+        type: 'FB3360',
+        message: `FB3360: event source mapping ${uuid} is ${state} for more than ${SETTLES_WITHIN_MS / 1000} s: Lambda takes no change of it; it is tried again`,
       });
     }
     await sleep(POLL_MS, undefined, { signal: place.signal });

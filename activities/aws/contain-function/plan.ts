@@ -1,4 +1,5 @@
 import type { ActionContext, Authority, Plan } from '../../../domain/action.ts';
+import { sha256 } from '../../../domain/json.ts';
 import type { Account } from '../accounts.ts';
 import { changeOf } from '../containment/run.ts';
 import type { Input } from '../contain-function.ts';
@@ -10,6 +11,11 @@ import { mappingsOf } from './mappings.ts';
 import { functionSupports, judgeRole } from './mandated.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { describe, ruleOf, undoText } from './words.ts';
+
+/** Lambda gives a function no id of its own; holds and records are kept by this one, which fits into their names. */
+function uidOf(arn: string): string {
+  return `function-${sha256(arn).slice('sha256:'.length, 'sha256:'.length + 20)}`;
+}
 
 /** Reads only. */
 export async function plan(
@@ -55,7 +61,7 @@ export async function plan(
   const authority: Authority = {
     action,
     targets: [
-      { kind: 'Function', cluster: account.place, name: target.arn, uid: target.arn },
+      { kind: 'Function', cluster: account.place, name: target.arn, uid: uidOf(target.arn) },
       ...(judged === undefined
         ? []
         : [{ kind: 'Role', cluster: account.place, name: judged.role.arn, uid: judged.role.id }]),
@@ -64,8 +70,12 @@ export async function plan(
     caps: { functions: 1, roles: judged === undefined ? 0 : 1 },
     undo: 'restore',
   };
-  const urlsShown = urls.map(({ FunctionUrl }) => String(FunctionUrl));
-  const limits = limitsOf(target, events, urlsShown, input.role);
+  const limits = limitsOf(
+    target,
+    events,
+    urls.map(({ FunctionUrl }) => (typeof FunctionUrl === 'string' ? FunctionUrl : '')),
+    input.role,
+  );
   const whole = {
     action,
     authority,

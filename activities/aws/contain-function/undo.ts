@@ -32,6 +32,8 @@ export async function undo(
   }
   for (const item of all) {
     if (inBase(item) || !item.ours(await item.read())) continue;
+    const { notRestored } = undone;
+    undone.notRestored = notRestored.filter((line) => !line.startsWith(`${item.key} `));
     undone.notRestored.push(`${item.key}: it was made after the snapshot, and stays disabled`);
   }
   return { ...undone, claims: await restoredClaims(work, items) };

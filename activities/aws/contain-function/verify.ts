@@ -44,8 +44,10 @@ export async function verify(
   return { state, verdict: worst(claims), claims };
 }
 
-function disabled(context: ActionContext, place: Place, uuid: string, source: string): Promise<Claim> {
+async function disabled(context: ActionContext, place: Place, uuid: string, source: string): Promise<Claim> {
   const claim = `event source mapping ${uuid} of ${source} is disabled`;
+  // One that nobody disables does not become it.
+  const withinMs = (await mappingState(place, uuid)) === 'Disabling' ? DISABLED_WITHIN_MS : 5_000;
   return untilEffective(
     context,
     claim,
@@ -58,7 +60,7 @@ function disabled(context: ActionContext, place: Place, uuid: string, source: st
         detail: state === null ? 'it is gone' : `Lambda says ${state}`,
       };
     },
-    DISABLED_WITHIN_MS,
+    withinMs,
   );
 }
 
