@@ -180,8 +180,19 @@ test('what replaced the token in the store is not revoked', async () => {
   expect(await step.verify()).toMatchObject({ verdict: 'unverifiable' });
 });
 
+test('a refusal that quotes the token is told without it', async () => {
+  const { token, name } = await leak('quoted', { kind: 'ghp', login: 'ana' });
+  const step = house.step(action, { token: name });
+  await step.plan();
+  house.github.fail(revoke, { kind: 'status', status: 422, message: `"${token}" is not a credential` });
+  await expect(step.apply()).rejects.toMatchObject({
+    type: 'FB3507',
+    message: expect.stringContaining('"[secret]" is not a credential'),
+  });
+});
+
 test('the engine’s own token is said to hold up the engine', async () => {
-  const step = house.step(action, { token: await house.keep('own', house.engineToken) });
+  const step = house.step(action, { token: await house.keep('own', house.engineToken(action)) });
   expect((await step.plan()).facts[0]?.supports).toHaveLength(1);
 });
 
@@ -226,7 +237,11 @@ test('the hourly limit is told with its end, and nothing is sent until then', as
 
 test('no token is in anything that left the actions', () => {
   expect(Object.keys(leaked).length).toBeGreaterThan(10);
-  const grep = new Grep({ ...leaked, engine: house.engineToken, oauth: house.github.oauth.clientSecret });
+  const grep = new Grep({
+    ...leaked,
+    engine: house.engineToken(action),
+    oauth: house.github.oauth.clientSecret,
+  });
   expect(grep.in(house.seen.join('\n'))).toEqual([]);
   expect(house.seen.length).toBeGreaterThan(100);
 });

@@ -6,7 +6,7 @@ import { forgeRegistry, type GitHubConfig } from '../../activities/ci/forges.ts'
 import { ciActions } from '../../activities/ci/index.ts';
 import { fileStore } from '../../activities/secrets/file.ts';
 import { secretStores } from '../../activities/secrets/index.ts';
-import type { Applied, Mandate, Plan, Undone, Verification } from '../../domain/action.ts';
+import type { Action, Applied, Mandate, Plan, Undone, Verification } from '../../domain/action.ts';
 import type { EvidenceStore } from '../../domain/evidence.ts';
 import { jsonCopy, type JsonObject } from '../../domain/json.ts';
 import { Secret, type SecretStore } from '../../domain/secret.ts';
@@ -22,15 +22,19 @@ const app = {
   permissions: { actions: 'write', metadata: 'read' },
 } as const;
 
-/** A GitHub, the engine under the permissions that its actions name and no others, and stores for evidence and secrets. */
+/** A GitHub, the engine under the permissions that each action names and no others, and stores for evidence and secrets. */
 export interface GitHubHouse {
   github: GitHubTestbed;
   evidence: EvidenceStore;
   secrets: SecretStore;
   /** Puts a value into the store; its name for inputs. */
   keep(path: string, value: string): Promise<string>;
-  /** The engine's own token. */
-  engineToken: string;
+  /** The token that the engine acts by in an action, here and now. */
+  engineToken(action: string): string;
+  /** Takes one permission from an action, or lowers it to reading. */
+  reduce(action: string, scope: string, to?: 'read'): void;
+  /** Gives an action what it names again. */
+  restore(action: string): void;
   /** Gives the App another private key, for actions from now on. */
   appKey(pem: string): void;
   step(action: string, input: JsonObject, forge?: 'acme' | 'as-app'): Step;
@@ -53,6 +57,20 @@ export interface Step {
 
 class Killed extends Error {}
 
+type Permissions = { [permission: string]: 'read' | 'write' };
+
+/** What an App or a fine-grained token must be given for an action. */
+function scopesOf({ permissions }: Pick<Action, 'permissions'>): Permissions {
+  const scopes: Permissions = {};
+  for (const permission of permissions) {
+    if (permission.system !== 'github') continue;
+    const [, scope, level] = /^(\w+): (read|write)$/.exec(permission.scope) ?? [];
+    if (scope !== undefined && scopes[scope] !== 'write')
+      scopes[scope] = level === 'write' ? 'write' : 'read';
+  }
+  return scopes;
+}
+
 export async function openGitHubHouse(): Promise<GitHubHouse> {
   const github = await startGitHub({
     repositories: [repository, 'acme/other', 'ana/toy'],
@@ -64,8 +82,9 @@ export async function openGitHubHouse(): Promise<GitHubHouse> {
   const dir = await mkdtemp(join(tmpdir(), 'firebreak-github-'));
   const evidence = await openEvidence(join(dir, 'evidence'), { maxTotalBytes: 1e9, maxArtefactBytes: 1e8 });
   const secrets = fileStore('vault', join(dir, 'secrets'));
-  const permissions: { [permission: string]: 'read' | 'write' } = {};
-  let engineToken = '';
+  const tokens = new Map<string, { permissions: Permissions; value: string }>();
+  /** The action whose verb runs: tests run one at a time. */
+  let acting = '';
   let appKey = github.appPrivateKey;
   const base = { kind: 'github', environment: 'staging', apiUrl: github.apiUrl } as const;
   const oauth = {
@@ -73,7 +92,7 @@ export async function openGitHubHouse(): Promise<GitHubHouse> {
     clientSecret: async () => new Secret(github.oauth.clientSecret),
   };
   const forges: GitHubConfig[] = [
-    { ...base, name: 'acme', auth: { token: async () => new Secret(engineToken) }, oauth },
+    { ...base, name: 'acme', auth: { token: async () => new Secret(engineToken(acting)) }, oauth },
     {
       ...base,
       name: 'as-app',
@@ -86,25 +105,21 @@ export async function openGitHubHouse(): Promise<GitHubHouse> {
   ];
   const makeActions = () => ciActions({ forges: forgeRegistry(forges), secrets: secretStores([secrets]) });
   let actions = makeActions();
-  for (const { name, permissions: wanted } of actions) {
-    if (!name.startsWith('github.')) continue;
-    for (const permission of wanted) {
-      const [, scope, level] =
-        /^(\w+): (read|write)$/.exec('scope' in permission ? permission.scope : '') ?? [];
-      if (scope === undefined || permissions[scope] === 'write') continue;
-      permissions[scope] = level === 'write' ? 'write' : 'read';
-    }
+  for (const action of actions) if (action.name.startsWith('github.')) issue(action.name, scopesOf(action));
+
+  function issue(action: string, permissions: Permissions): void {
+    const spec = { kind: 'github_pat', login: 'ben', repositories: [repository, 'acme/other'] } as const;
+    tokens.set(action, { permissions, value: github.issueToken({ ...spec, permissions }) });
   }
-  engineToken = github.issueToken({
-    kind: 'github_pat',
-    login: 'ben',
-    repositories: [repository, 'acme/other'],
-    permissions,
-  });
+
+  function engineToken(action: string): string {
+    return tokens.get(action)?.value ?? '';
+  }
   const seen: string[] = [];
 
   /** Remembers what a verb gives or throws, as logs and histories would show it. */
-  async function watched<T>(what: () => Promise<T>): Promise<T> {
+  async function watched<T>(action: string, what: () => Promise<T>): Promise<T> {
+    acting = action;
     try {
       const result = await what();
       seen.push(JSON.stringify(result));
@@ -146,7 +161,7 @@ export async function openGitHubHouse(): Promise<GitHubHouse> {
         if (++boundary === at) throw new Killed();
       };
       try {
-        return await watched<Applied | Undone>(() => action[verb](context(atBoundary), mandate()));
+        return await watched<Applied | Undone>(name, () => action[verb](context(atBoundary), mandate()));
       } catch (error) {
         if (error instanceof Killed) return undefined;
         throw error;
@@ -154,15 +169,15 @@ export async function openGitHubHouse(): Promise<GitHubHouse> {
     }
     return {
       plan: () =>
-        watched(async () => {
+        watched(name, async () => {
           planned = await action.plan(context(), { incident: 'inc-1', step: 's', input });
           for (const ref of [planned.snapshot, planned.full])
             seen.push(Buffer.from(await evidence.get(ref)).toString('utf8'));
           return planned;
         }),
-      apply: () => watched(() => action.apply(context(), mandate())),
-      verify: () => watched(() => action.verify(context(), mandate())),
-      undo: () => watched(() => action.undo(context(), mandate())),
+      apply: () => watched(name, () => action.apply(context(), mandate())),
+      verify: () => watched(name, () => action.verify(context(), mandate())),
+      undo: () => watched(name, () => action.undo(context(), mandate())),
       async killedEverywhere(verb) {
         for (let kills = 0; ; kills++) {
           const result = await killed(verb, kills + 1);
@@ -178,6 +193,11 @@ export async function openGitHubHouse(): Promise<GitHubHouse> {
     evidence,
     secrets,
     engineToken,
+    restore: (action) => issue(action, scopesOf(find(action))),
+    reduce(action, scope, to) {
+      const { [scope]: _, ...rest } = tokens.get(action)?.permissions ?? {};
+      issue(action, to === undefined ? rest : { ...rest, [scope]: to });
+    },
     appKey(pem) {
       appKey = pem;
       actions = makeActions();

@@ -10,7 +10,7 @@ import { isObject, Refusal, type Answer, type CallRecord } from './types.ts';
  * What goes wrong with a call: `status` an error of GitHub's edge, `refused` a reset before anything is done, `lost` a reset after it is done.
  */
 export type Fault =
-  | { kind: 'status'; status: number; headers?: Record<string, string> }
+  | { kind: 'status'; status: number; message?: string; headers?: Record<string, string> }
   | { kind: 'refused' }
   | { kind: 'lost' };
 
@@ -106,7 +106,11 @@ export class Front {
     if (fault?.kind === 'refused') return void response.socket?.resetAndDestroy();
     if (fault?.kind === 'status') {
       call.status = fault.status;
-      return send(response, { status: fault.status, body: { message: 'Server Error' } }, fault.headers);
+      return send(
+        response,
+        { status: fault.status, body: { message: fault.message ?? 'Server Error' } },
+        fault.headers,
+      );
     }
     const { answer, headers } = await this.#answer(operation, url, raw, request.headers.authorization ?? '');
     call.status = answer.status;
