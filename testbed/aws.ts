@@ -24,7 +24,6 @@ import type { Credential } from './aws/sessions.ts';
 import type { CallRecord } from './aws/trail.ts';
 import { freePort } from './ports.ts';
 
-export { whyNoAws } from './aws/moto.ts';
 export type { Credential } from './aws/sessions.ts';
 export type { CallRecord } from './aws/trail.ts';
 

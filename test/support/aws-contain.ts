@@ -15,16 +15,38 @@ import { awsActions } from '../../activities/aws/index.ts';
 import { clusterRegistry } from '../../activities/kubernetes/client.ts';
 import { fileStore } from '../../activities/secrets/file.ts';
 import { secretStores } from '../../activities/secrets/index.ts';
-import type { Action, Mandate, Plan } from '../../domain/action.ts';
+import type { Action, Applied, Mandate, Plan } from '../../domain/action.ts';
 import type { JsonObject } from '../../domain/json.ts';
+import type { Permission } from '../../domain/permission.ts';
 import { Secret, type SecretStore } from '../../domain/secret.ts';
 import type { Credential } from '../../testbed/aws.ts';
 import { contextOf, type ContextOptions, type Intents } from './action-context.ts';
 import { accountName, openAwsHouse, type AwsHouse } from './aws-house.ts';
 
+export const contain = 'aws.contain-principal';
+export const containKey = 'aws.contain-access-key';
+export const revoke = 'aws.revoke-role-sessions';
+
+export const documentOf = (...Statement: object[]) => ({ Version: '2012-10-17', Statement });
+export const everything = documentOf({ Effect: 'Allow', Action: '*', Resource: '*' });
+export const trusting = (arn: string) =>
+  documentOf({ Sid: 'AsItWas', Effect: 'Allow', Principal: { AWS: arn }, Action: 'sts:AssumeRole' });
+/** As a person writes it, with its spaces. */
+export const text = (document: object) => JSON.stringify(document, undefined, 2);
+
 /** The actions that contain, over an account where the engine has what they need and no more. */
 export interface ContainHouse extends AwsHouse {
   action(name: string): Action;
+  /** Of the three. */
+  permissions: readonly Permission[];
+  /** A new user who may do anything, with a key. */
+  user(): ReturnType<AwsHouse['aws']['createUser']>;
+  /** Plans and applies as the engine does. */
+  contained(
+    action: string,
+    input: JsonObject,
+    intents?: Intents,
+  ): Promise<{ action: Action; plan: Plan; mandate: Mandate; applied: Applied }>;
   /** Keeps a credential where an action may read it; the secret's name. */
   keep(credential: Credential): Promise<string>;
   plan(action: string, input: JsonObject): Promise<Plan>;
@@ -66,8 +88,20 @@ export async function openContainHouse(): Promise<ContainHouse> {
     return found;
   }
 
-  const contain: ContainHouse = {
+  let users = 0;
+  const made: ContainHouse = {
     ...house,
+    permissions: actions
+      .filter(({ name }) => [contain, containKey, revoke].includes(name))
+      .flatMap(({ permissions }) => permissions),
+    user: () => aws.createUser(`user-${++users}`, { path: '/team/', policies: { all: everything } }),
+    async contained(name, input, intents = new Map()) {
+      const action = made.action(name);
+      const plan = await made.plan(name, input);
+      const mandate = mandateOf(action, plan, input);
+      const applied = await action.apply(made.context({ intents }), mandate);
+      return { action, plan, mandate, applied };
+    },
     action(name) {
       const found = actions.find((action) => action.name === name);
       if (found === undefined) throw new Error(`there is no ${name}`);
@@ -81,7 +115,7 @@ export async function openContainHouse(): Promise<ContainHouse> {
       return `files/${path}`;
     },
     plan(name, input) {
-      const action = contain.action(name);
+      const action = made.action(name);
       const parsed = action.input.parse({ account: accountName, ...input });
       return action.plan(contextOf(house.evidence), { incident: 'inc-1', step: 'contain', input: parsed });
     },
@@ -99,7 +133,8 @@ export async function openContainHouse(): Promise<ContainHouse> {
       await rm(dir, { recursive: true, force: true });
     },
   };
-  return contain;
+  await house.grant(made.permissions);
+  return made;
 }
 
 /** The mandate of a plan, for an input as a playbook gives it. */

@@ -33,7 +33,7 @@ export async function whyNoAws(env: NodeJS.ProcessEnv = process.env): Promise<st
  * A Python that has moto: an explicit setting (`FIREBREAK_MOTO_PYTHON`), the cache, or installed into the cache by pip.
  * @throws when pip cannot install it
  */
-export async function motoPython(env: NodeJS.ProcessEnv = process.env): Promise<string> {
+async function motoPython(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const setting = env[SETTING];
   if (setting) return setting;
   const requirements = await readFile(REQUIREMENTS);
@@ -56,6 +56,8 @@ export async function motoPython(env: NodeJS.ProcessEnv = process.env): Promise<
 
 /** Python finds its packages beside its executable, so the folder may be moved once it is whole. */
 async function install(folder: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const reason = await whyNoAws(env);
+  if (reason !== undefined) throw new Error(reason);
   process.stderr.write(
     'testbed: installing moto, the AWS of the tests (first time only, about 30 seconds)\n',
   );
