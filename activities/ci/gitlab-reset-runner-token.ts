@@ -10,7 +10,8 @@ import type {
 } from '../../domain/action.ts';
 import { worst } from '../../domain/action.ts';
 import { digest, type JsonObject } from '../../domain/json.ts';
-import type { SecretStores } from '../../domain/secret.ts';
+import { FirebreakError } from '../../domain/errors.ts';
+import type { Secret, SecretStore, SecretStores } from '../../domain/secret.ts';
 import { typed } from '../failure.ts';
 import { baseOf } from '../service/base.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
@@ -186,11 +187,7 @@ async function apply(
     await context.beforeWrite(`reset the token of runner ${runner.id}`);
     const value = await api.resetRunner(runner.id);
     // No boundary between the answer and the store: whatever ended the activity there would lose the value.
-    await store.write(path, value, {
-      ...call,
-      ...(stored === undefined ? {} : { version: stored.version }),
-      keepPrevious: !written,
-    });
+    await keep({ api, store, path, call, runner: runner.id }, value, stored?.version, !written);
     await context.checkpoint(`stored ${asked.secret}`);
   }
   return {
@@ -206,6 +203,36 @@ async function apply(
     artefacts: [],
     unavailable: [],
   };
+}
+
+/** Stores the token. Of two workers whose resets crossed, the value of the later one is the runner's: it wins, whoever writes first. */
+async function keep(
+  {
+    api,
+    store,
+    path,
+    call,
+    runner,
+  }: {
+    api: GitLabApi;
+    store: SecretStore;
+    path: string;
+    call: { signal: AbortSignal; incident: string };
+    runner: number;
+  },
+  value: Secret,
+  version: string | undefined,
+  keepPrevious: boolean,
+): Promise<void> {
+  try {
+    await store.write(path, value, { ...call, ...(version === undefined ? {} : { version }), keepPrevious });
+  } catch (error) {
+    if (!(error instanceof FirebreakError) || error.code !== 'FB3402') throw error;
+    const [theirs, isOurs] = await Promise.all([store.read(path, call), api.runnerOf(value)]);
+    if (theirs !== undefined && (await api.runnerOf(theirs.value)) === runner) return;
+    if (isOurs !== runner || theirs === undefined) throw error;
+    await store.write(path, value, { ...call, version: theirs.version });
+  }
 }
 
 async function verify(

@@ -8,7 +8,7 @@ import { secretName } from '../service/secret-name.ts';
 import type { GitLabConfig } from './forges.ts';
 import { withGitLab, type AccessToken, type GitLabApi } from './gitlab/api.ts';
 import { drift, refused, targetGone } from './gitlab/failures.ts';
-import { needs, notBoth, ownerOf, targetOf, tokenFields } from './gitlab/input.ts';
+import { madeWithIt, needs, notBoth, ownerOf, targetOf, tokenFields } from './gitlab/input.ts';
 import { refusedClaim } from './gitlab/refused-claim.ts';
 import type { CiOptions } from './index.ts';
 
@@ -29,10 +29,7 @@ const notCovered = [
     'running-jobs',
     'Jobs that began with the token go on until they call GitLab again; what was done with it is done.',
   ),
-  limit(
-    'made-with-it',
-    'Tokens, keys, webhooks and members that were made with the token stay: look for them in the audit events.',
-  ),
+  madeWithIt,
 ];
 
 /** Revokes an access token for good, without a replacement. */

@@ -19,7 +19,7 @@ import type { CiOptions } from './index.ts';
 import type { GitLabConfig } from './forges.ts';
 import { withGitLab, type AccessToken, type GitLabApi } from './gitlab/api.ts';
 import { drift, refused, targetGone } from './gitlab/failures.ts';
-import { needs, notBoth, ownerOf, targetOf, tokenFields } from './gitlab/input.ts';
+import { madeWithIt, needs, notBoth, ownerOf, targetOf, tokenFields } from './gitlab/input.ts';
 import { refusedClaim } from './gitlab/refused-claim.ts';
 import { rotateAndStore } from './gitlab/rotation.ts';
 
@@ -42,6 +42,7 @@ const notCovered = [
     'copies',
     'Copies of the old value elsewhere are dead, but their owners are not told: they must read the secret again.',
   ),
+  madeWithIt,
 ];
 
 /** Replaces an access token of a person, a project or a group, and stores its successor. */

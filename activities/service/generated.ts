@@ -7,7 +7,7 @@ import { Secret, type SecretStore } from '../../domain/secret.ts';
 const MOST_LOST = 8;
 
 /** 32 random bytes with what password rules ask for: upper and lower case, and a digit. 46 characters of base64url. */
-export function generated(): Secret {
+function generated(): Secret {
   return new Secret(`${randomBytes(32).toString('base64url')}aA1`);
 }
 

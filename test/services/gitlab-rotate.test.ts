@@ -48,6 +48,9 @@ const later = () => {
   return { now: () => new Date(Date.now() + (minutes += 2) * 60_000) };
 };
 
+/** On this one time passes only once GitLab is through with it. */
+const onceRevoked = () => new Date(Date.now() + (leaked.revoked ? 120_000 : 0));
+
 const rotations = () => gitlab.calls.filter(({ path }) => path.endsWith('/rotate'));
 const active = () => gitlab.state.tokens.filter((token) => token.resource === shop && !token.revoked);
 
@@ -74,14 +77,18 @@ test('a token is rotated, stored, and proven: the old value gets 401, the new on
   const { plan, mandate } = await planned(world, rotate, input);
   expect(plan.authority.exact).toBeDefined();
   expect(plan.facts[0]).toMatchObject({ principal: `project/acme/shop/token/${leaked.id}`, supports: [] });
-  const applied = await rotate.apply(contextOf(world.evidence), mandate);
+  const intents: Intents = new Map();
+  const context = contextOf(world.evidence, { intents });
+  const applied = await rotate.apply(context, mandate);
   expect(applied.measures).toMatchObject({ lostAnswers: 0 });
   expect(rotations()).toHaveLength(1);
   await expectOneStored();
   const verified = await rotate.verify(contextOf(world.evidence), mandate);
   expect(verified).toMatchObject({ state: 'in-place' });
   expect(verified.claims.map(({ verdict }) => verdict)).toEqual(['verified', 'verified', 'evaluated']);
-  const said = JSON.stringify([plan, applied, verified]);
+  const kept = await Promise.all([plan.snapshot, plan.full].map((ref) => world.evidence.get(ref)));
+  const texts = kept.map((bytes) => new TextDecoder().decode(bytes));
+  const said = JSON.stringify([plan, applied, verified, [...intents], context.boundaries, texts]);
   for (const { value } of gitlab.state.tokens) expect(said).not.toContain(value);
 });
 
@@ -135,7 +142,7 @@ test('a slow rotation is waited for, never sent twice', async () => {
   await gitlab.sawCall(/\/rotate$/);
   gone.abort(new Error('the worker was stopped'));
   await expect(first).rejects.toThrow();
-  await rotate.apply(contextOf(world.evidence, { intents }), mandate);
+  await rotate.apply(contextOf(world.evidence, { intents, now: onceRevoked }), mandate);
   expect(rotations().filter(({ path }) => path.includes(`/${leaked.id}/`))).toHaveLength(1);
   await expectOneStored();
 });
@@ -145,6 +152,35 @@ test('killed at every boundary: one valid token is stored, and none rotated twic
   const { killedAt, result } = await killedEverywhere(world, rotate, 'apply', mandate, later());
   expect(killedAt).toEqual([`intended rotate token ${leaked.id}`, 'rotate token', 'stored vault/ci/deploy']);
   expect(result.already).toBe(1);
+  await expectOneStored();
+});
+
+test('two workers at once, one of them slow to store: what is stored at the end is alive', async () => {
+  const { mandate } = await planned(world, rotate, input);
+  const intents: Intents = new Map();
+  const arrived = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  const slowVault = {
+    ...world.vault,
+    async write(...args: Parameters<typeof world.vault.write>) {
+      arrived.resolve();
+      await go.promise;
+      return world.vault.write(...args);
+    },
+  };
+  const slow = gitlabRotateToken({
+    forges: forges(),
+    secrets: () => ({ store: slowVault, path: 'ci/deploy' }),
+  });
+  const one = slow.apply(contextOf(world.evidence, { intents }), mandate);
+  await arrived.promise;
+  const atBoundary = (name: string) => {
+    if (name.startsWith('await')) go.resolve();
+  };
+  const other = await rotate.apply(contextOf(world.evidence, { intents, atBoundary }), mandate);
+  expect(other.already).toBe(1);
+  await one;
+  expect(rotations()).toHaveLength(1);
   await expectOneStored();
 });
 
@@ -163,7 +199,7 @@ test('the store fails right after the answer: the next attempt replaces the valu
   const intents: Intents = new Map();
   await expect(action.apply(contextOf(world.evidence, { intents }), mandate)).rejects.toThrow('disk');
   failing = false;
-  await action.apply(contextOf(world.evidence, { intents }), mandate);
+  await action.apply(contextOf(world.evidence, { intents, ...later() }), mandate);
   await expectOneStored();
 });
 

@@ -98,6 +98,38 @@ test("a runner's token is reset and stored: the old one gets 403, the new one is
   expect(verified).toMatchObject({ state: 'in-place', verdict: 'verified' });
 });
 
+test('two workers reset a runner at once: the token that is stored is the one that counts', async () => {
+  const runner = gitlab.addRunner([shop]);
+  await world.put('ci/runner', runner.token);
+  const arrived = Promise.withResolvers<void>();
+  const go = Promise.withResolvers<void>();
+  const slowVault = {
+    ...world.vault,
+    async write(...args: Parameters<typeof world.vault.write>) {
+      arrived.resolve();
+      await go.promise;
+      return world.vault.write(...args);
+    },
+  };
+  const reset = gitlabResetRunnerToken(options);
+  const slow = gitlabResetRunnerToken({
+    ...options,
+    secrets: () => ({ store: slowVault, path: 'ci/runner' }),
+  });
+  const { mandate } = await planned(world, reset, {
+    forge: 'acme',
+    runner: runner.id,
+    secret: 'vault/ci/runner',
+  });
+  const intents = new Map();
+  const one = slow.apply(contextOf(world.evidence, { intents }), mandate);
+  await arrived.promise;
+  await reset.apply(contextOf(world.evidence, { intents }), mandate);
+  go.resolve();
+  await one;
+  expect(await world.stored('ci/runner')).toBe(runner.token);
+});
+
 test('a runner that somebody resets afterwards does not verify', async () => {
   const reset = gitlabResetRunnerToken(options);
   const runner = gitlab.addRunner([shop]);

@@ -53,7 +53,7 @@ export async function planned<I extends JsonObject>(
 }
 
 /** What a crash test throws at a boundary. */
-export class Killed extends Error {}
+class Killed extends Error {}
 
 /**
  * Runs a verb until it gets through, and kills it once at each boundary that it comes to: every attempt goes on where the one before was killed.

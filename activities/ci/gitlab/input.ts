@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Target } from '../../../domain/action.ts';
 import type { Permission, Verb } from '../../../domain/permission.ts';
+import { limit } from '../../service/plan.ts';
 import { forgePlace, type GitLabConfig } from '../forges.ts';
 import type { Owner } from './api.ts';
 
@@ -58,3 +59,8 @@ export function targetOf(
 export function needs(scope: string, why: string, ...verbs: Verb[]): Permission[] {
   return verbs.map((verb) => ({ system: 'gitlab', scope, why, verb }));
 }
+
+export const madeWithIt = limit(
+  'made-with-it',
+  'Tokens, keys, webhooks and members that were made with the token stay: look for them in the audit events.',
+);

@@ -47,7 +47,7 @@ export async function rotateAndStore(work: Rotation, token: AccessToken): Promis
       await keep(work, sent.made, sent.value, sent.version);
       return { token: sent.made, already: false, lost };
     }
-    const successor = await successorOf(work, current, sent.intent);
+    const successor = await successorOf(work, current, sent);
     if (successor.stored) return { token: successor.token, already: true, lost };
     lost.push(successor.token.id);
     current = successor.token;
@@ -60,7 +60,8 @@ export async function rotateAndStore(work: Rotation, token: AccessToken): Promis
 
 type Sent =
   | { kind: 'answered'; made: AccessToken; value: Secret; version: string | undefined }
-  | { kind: 'done before'; intent: Intent };
+  /** `own`: by this attempt, so that nobody else can be about to store the value. */
+  | { kind: 'done before'; first: Intent; last: Intent; own: boolean };
 
 /** Sends the rotation of one token, or finds that it was carried out. */
 async function send(
@@ -69,6 +70,7 @@ async function send(
 ): Promise<Sent> {
   const { id } = token;
   let first: Intent | undefined;
+  let own = false;
   for (let sending = 1; sending <= MOST_SENDINGS; sending++) {
     const stored = await store.read(path, { signal: context.signal, incident });
     const relatives = await api.relatives(owner, token);
@@ -83,7 +85,7 @@ async function send(
       throw drift(`token ${id}`, 'is revoked or has expired, and not by this step');
     if (!intent.first) {
       const active = await isStillActive(api, context, owner, id, intent);
-      if (!active) return { kind: 'done before', intent: first };
+      if (!active) return { kind: 'done before', first, last: intent, own };
       continue;
     }
     // It ended between two readings: sending now would revoke whatever replaced it.
@@ -95,6 +97,7 @@ async function send(
       return { kind: 'answered', made, value, version: stored?.version };
     } catch (error) {
       if (isServiceError(error, 'unknown-outcome')) {
+        own = true;
         sending -= 1;
         continue;
       }
@@ -124,36 +127,47 @@ async function isStillActive(
   context: ActionContext,
   owner: Owner,
   id: number,
-  { at }: Intent,
+  intent: Intent,
 ): Promise<boolean> {
   for (;;) {
     if (!(await mustExist(api, owner, id)).active) return false;
-    if (context.now().getTime() - Date.parse(at) > SETTLED_MS) return true;
+    if (isSettled(context, intent)) return true;
     await context.checkpoint(`await rotation of token ${id}`);
     await sleep(POLL_MS, undefined, { signal: context.signal });
   }
 }
 
-/** What became of a rotation that was carried out: the one token that has come since, and whether the secret holds it. */
+/**
+ * What became of a rotation that was carried out: the one token that has come since, and whether the secret holds it. Another worker that was taken for dead
+ * may still be about to store it: rotating it then would kill the value that is stored a moment later.
+ */
 async function successorOf(
-  { api, context, incident, owner, store, path, secret }: Rotation,
+  work: Rotation,
   token: AccessToken,
-  { data }: Intent,
+  { first, last, own }: Extract<Sent, { kind: 'done before' }>,
 ): Promise<{ token: AccessToken; stored: boolean }> {
-  const newest = Number(data['newest']);
-  const [relatives, stored] = await Promise.all([
-    api.relatives(owner, token),
-    store.read(path, { signal: context.signal, incident }),
-  ]);
-  const since = relatives.filter(({ id }) => id > newest);
-  // Only what was written after the intent can be a token of this step: no other value is shown to GitLab.
-  const written = stored !== undefined && stored.version !== data['version'];
-  const holder = written ? await api.self(stored.value) : undefined;
-  const held = since.find(({ id }) => id === holder?.id);
-  if (held !== undefined) return { token: held, stored: true };
-  if (written)
-    throw drift(`secret ${secret}`, `was written by somebody else while token ${token.id} was rotated`);
-  const [only, ...more] = since;
+  const { api, context, incident, owner, store, path, secret } = work;
+  for (;;) {
+    const [relatives, stored] = await Promise.all([
+      api.relatives(owner, token),
+      store.read(path, { signal: context.signal, incident }),
+    ]);
+    const since = relatives.filter(({ id }) => id > Number(first.data['newest']));
+    // Only what was written after the intent can be a token of this step: no other value is shown to GitLab.
+    const written = stored !== undefined && stored.version !== first.data['version'];
+    const holder = written ? await api.self(stored.value) : undefined;
+    const held = since.find(({ id }) => id === holder?.id);
+    if (held !== undefined) return { token: held, stored: true };
+    if (written)
+      throw drift(`secret ${secret}`, `was written by somebody else while token ${token.id} was rotated`);
+    if (own || isSettled(context, last)) return { token: theOne(since, token, secret), stored: false };
+    await context.checkpoint(`await the value that replaces token ${token.id}`);
+    await sleep(POLL_MS, undefined, { signal: context.signal });
+  }
+}
+
+/** The one successor. @throws FB3533 when there is none, Drift when it cannot be told from others */
+function theOne([only, ...more]: readonly AccessToken[], token: AccessToken, secret: string): AccessToken {
   if (only === undefined)
     throw valueLost(
       `token ${token.id}`,
@@ -162,9 +176,13 @@ async function successorOf(
   if (more.length > 0)
     throw drift(
       `token ${token.id}`,
-      `was rotated, and its replacement cannot be told from others that were made since (${since.map(({ id }) => id).join(', ')}): revoke those that nobody knows, and store a new one as ${secret}`,
+      `was rotated, and its replacement cannot be told from others that were made since (${[only, ...more].map(({ id }) => id).join(', ')}): revoke those that nobody knows, and store a new one as ${secret}`,
     );
-  return { token: only, stored: false };
+  return only;
+}
+
+function isSettled(context: ActionContext, { at }: Intent): boolean {
+  return context.now().getTime() - Date.parse(at) > SETTLED_MS;
 }
 
 /** Stores what was received. Tried hard: nobody else has it. */
