@@ -411,6 +411,9 @@ test('drift, a namesake, another maker: refused, and nothing is overwritten', as
   await expect(
     house.action.apply(contextOf(house.evidence, { atBoundary }), raced.mandate),
   ).rejects.toMatchObject({ type: 'Drift', message: expect.stringContaining('role-arn') });
+  // The old tokens are dead all the same, and that is kept.
+  const { claims } = await house.action.verify(contextOf(house.evidence), raced.mandate);
+  expect(claims.slice(0, 2).map(({ verdict }) => verdict)).toEqual(['verified', 'failed']);
   const theirs = await house.admin.get(accountAt(namespace, 'raced'));
   expect(theirs.metadata.annotations).toEqual({ 'eks.amazonaws.com/role-arn': roleArn });
 

@@ -3,7 +3,7 @@ import type { PodSpec, Volume } from './workload.ts';
 /** Whether a pod, or the pods of a template, use what is to be replaced. */
 export type Uses = (spec: PodSpec) => boolean;
 
-/** Pods that run as a ServiceAccount, whether a token is mounted or not: they may ask for one. */
+/** Pods that run as a ServiceAccount. A template does not say whether its token is mounted: the account, and webhooks, have a say too. */
 export function usesServiceAccount(name: string): Uses {
   // The API server writes the default into pods; templates may leave it out.
   return ({ serviceAccountName = 'default' }) =>

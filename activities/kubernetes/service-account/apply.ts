@@ -12,7 +12,7 @@ import { describeBinding, survivingBindings } from './bindings.ts';
 import { awaitRefusal, mint, review, type Canary } from './canary.ts';
 import { mostListed, type RevokeInput } from './contract.ts';
 import { findProof, keepProof, type Proof } from './proof.ts';
-import { deleteAccount, recreateAccount } from './recreate.ts';
+import { deleteAccount, recreateAccount, type Work } from './recreate.ts';
 import { findAccount, labelOf, mandatedAccount, usersOf, wantedAccount } from './target.ts';
 import { reissue } from './token-secrets.ts';
 
@@ -52,24 +52,21 @@ export async function apply(
     );
 
   const tally: Tally = { changes: [], already: 0 };
-  const work = { context, cluster, tally };
+  const work: Work = { context, cluster, tally };
   const canary =
     current?.metadata.uid === target.uid
       ? await mintCanary(context, cluster, current)
       : { why: 'the account was deleted by an attempt that ended before it had measured' };
   await deleteAccount(work, snapshot.account);
   const goneAt = performance.now();
-  const account = await recreateAccount(work, wanted, target.uid);
-  const recreatedMs = Math.round(performance.now() - goneAt);
-
-  // Clean pods are refused from now on: they do not wait for the proof.
+  // The proof waits for nothing, and nothing waits for it: pods are refused from now on, and what stands in the way of a new account takes no proof away.
   const [proved, recovered] = await Promise.allSettled([
     prove(context, cluster, mandate, canary, goneAt),
-    recover(context, cluster, mandate, snapshot, account),
+    recover(work, mandate, snapshot, wanted),
   ]);
   if (recovered.status === 'rejected') throw recovered.reason;
   if (proved.status === 'rejected') throw proved.reason;
-  const { issued, restarted } = recovered.value;
+  const { account, recreatedMs, issued, restarted } = recovered.value;
   const { artefacts, unavailable } = proved.value;
   // That of an earlier attempt, where this one could not measure.
   const proof = await findProof(context, mandate, { namespace, name, uid: target.uid });
@@ -149,16 +146,24 @@ async function prove(
   }
 }
 
-/** What lives on with the new account. */
+/** Makes the account again, and then whatever lives on with it. */
 async function recover(
-  context: ActionContext,
-  cluster: Cluster,
+  work: Work,
   mandate: Mandate<RevokeInput>,
   snapshot: Snapshot,
-  { metadata }: ServiceAccount,
-): Promise<{ issued: Awaited<ReturnType<typeof reissue>>; restarted: Restarted }> {
+  wanted: ServiceAccount,
+): Promise<{
+  account: ServiceAccount;
+  recreatedMs: number;
+  issued: Awaited<ReturnType<typeof reissue>>;
+  restarted: Restarted;
+}> {
+  const { context, cluster } = work;
   const { input, authority } = mandate;
-  const { namespace = '', name, uid = '' } = metadata;
+  const began = performance.now();
+  const account = await recreateAccount(work, wanted, snapshot.account.metadata.uid ?? '');
+  const recreatedMs = Math.round(performance.now() - began);
+  const { namespace = '', name, uid = '' } = account.metadata;
   const again = snapshot.tokenSecrets.filter((secret) => input.reissue.includes(secret.name));
   const issued =
     again.length === 0
@@ -171,5 +176,5 @@ async function recover(
         waveMs: WAVE_MS,
       })
     : nothingRestarted;
-  return { issued, restarted };
+  return { account, recreatedMs, issued, restarted };
 }

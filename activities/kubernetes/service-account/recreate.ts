@@ -10,7 +10,8 @@ import { accountAt, completion, contradictions, lacking, type ServiceAccount } f
 const ROUNDS = 20;
 const POLL_MS = 100;
 
-interface Work {
+/** What both halves write with, and where they tell of it. */
+export interface Work {
   context: ActionContext;
   cluster: Cluster;
   tally: Tally;
