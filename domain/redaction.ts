@@ -6,7 +6,7 @@ import { original, viewsOf, type Range } from './redaction/views.ts';
 export const placeholder = '[secret]';
 
 /** A shorter text stands in too many others by chance. UTF-16 units. */
-export const shortest = 8;
+const shortest = 8;
 /** What is remembered at most: the values used last. */
 export const mostRemembered = 1_000;
 const mostCharacters = 1_000_000;

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { Secret, type SecretStore } from '../../domain/secret.ts';
 
 /** A store under test, and a way to write past it, as another program would. */
-export interface StoreUnderTest {
+interface StoreUnderTest {
   store: SecretStore;
   /** A path where nothing is. */
   path: string;

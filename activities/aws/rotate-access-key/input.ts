@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { accountInput } from '../containment/input.ts';
 
 /** Calls that prove more than that a key is valid: IAM must authorise them. */
-export const checks = [
+const checks = [
   'iam:GetUser',
   'sts:AssumeRole',
   'secretsmanager:DescribeSecret',

@@ -5,12 +5,12 @@ import type { ClusterRegistry } from '../../kubernetes/client.ts';
 import type { Account, AwsCredential } from '../accounts.ts';
 import { refused, targetGone } from '../containment/failures.ts';
 import { readPrincipal, supportsOf, type Place, type Principal } from '../containment/principal.ts';
-import type { AwsOptions } from '../index.ts';
+import type { AwsOptions } from '../options.ts';
 import { keyIn } from './credential.ts';
 import type { Input } from './input.ts';
 
 export interface RotateOptions extends Pick<AwsOptions, 'accounts' | 'clusters' | 'secrets'> {
-  /** How long IAM may take to show a key that was made. Milliseconds. */
+  /** How long IAM may take to show a key that was made, and its maker to store it. Milliseconds. */
   settleMs?: number;
 }
 
@@ -65,7 +65,7 @@ export async function openWorld(
     throw refused(`access key ${input.accessKeyId}`, ['the authority is for another key']);
   const reasons = await supportsOf(place, user);
   if (reasons.length > 0) throw refused(what, reasons);
-  const { clusters, secrets, settleMs = 15_000 } = options;
+  const { clusters, secrets, settleMs = 30_000 } = options;
   return { context, mandate, place, account, clusters, settleMs, user, base, ...secrets(input.secret) };
 }
 
