@@ -30,14 +30,24 @@ export class Firebreak {
   readonly url: string;
   /** The environment variables with which the command finds this Firebreak. */
   readonly settings: { readonly [name: string]: string };
-  readonly #env: NodeJS.ProcessEnv;
+  #configuration: { [field: string]: unknown };
+  #routes: readonly object[];
+  #env: NodeJS.ProcessEnv;
   #service: RunningProcess | undefined;
 
-  private constructor(dir: string, url: string, settings: { readonly [name: string]: string }) {
-    this.dir = dir;
-    this.url = url;
-    this.settings = settings;
-    this.#env = { ...process.env, ...settings };
+  private constructor(parts: {
+    dir: string;
+    url: string;
+    settings: { readonly [name: string]: string };
+    configuration: { [field: string]: unknown };
+    routes: object[];
+  }) {
+    this.dir = parts.dir;
+    this.url = parts.url;
+    this.settings = parts.settings;
+    this.#configuration = parts.configuration;
+    this.#routes = parts.routes;
+    this.#env = { ...process.env, ...parts.settings };
   }
 
   /** Writes the configuration. Secrets go to the environment, as in production. */
@@ -57,7 +67,12 @@ export class Firebreak {
       temporal: { address: temporal.address },
       gateway: { host: '127.0.0.1', port },
       clusters: [
-        { name: 'shop', environment: 'production', kubeconfig: await kubernetes.kubeconfigFor(engineUser) },
+        {
+          name: 'shop',
+          environment: 'production',
+          kubeconfig: await kubernetes.kubeconfigFor(engineUser),
+          auditLog: kubernetes.auditLogFile,
+        },
       ],
       responderGroup,
       slack: {
@@ -84,16 +99,34 @@ export class Firebreak {
         mode: 'approve',
       },
     ];
-    // JSON is YAML.
-    await writeFile(join(dir, 'firebreak.yaml'), JSON.stringify(configuration, undefined, 2));
-    await writeFile(join(dir, 'routes.yaml'), JSON.stringify(routes, undefined, 2));
     const url = `http://127.0.0.1:${port}`;
-    return new Firebreak(dir, url, {
+    const settings = {
       FIREBREAK_CONFIG: join(dir, 'firebreak.yaml'),
       FIREBREAK_URL: url,
       SLACK_SIGNING_SECRET: slack.signingSecret,
       SLACK_BOT_TOKEN: slack.botToken,
-    });
+    };
+    const firebreak = new Firebreak({ dir, url, settings, configuration, routes });
+    await firebreak.#write();
+    return firebreak;
+  }
+
+  /** Adds fields to the configuration, routes before those that there are, and environment variables. Before it is up. */
+  async configure(more: {
+    configuration: { [field: string]: object };
+    routes: readonly object[];
+    env: { [name: string]: string };
+  }): Promise<void> {
+    this.#configuration = { ...this.#configuration, ...more.configuration };
+    this.#routes = [...more.routes, ...this.#routes];
+    this.#env = { ...this.#env, ...more.env };
+    await this.#write();
+  }
+
+  async #write(): Promise<void> {
+    // JSON is YAML.
+    await writeFile(join(this.dir, 'firebreak.yaml'), JSON.stringify(this.#configuration, undefined, 2));
+    await writeFile(join(this.dir, 'routes.yaml'), JSON.stringify(this.#routes, undefined, 2));
   }
 
   /** `firebreak up`, until it is ready to take alerts. */

@@ -8,6 +8,7 @@ export const workload = (
   image: string,
   replicas: number,
   hostNetwork = false,
+  serviceAccountName = 'default',
 ) => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
@@ -17,7 +18,11 @@ export const workload = (
     selector: { matchLabels: { app: name } },
     template: {
       metadata: { labels: { app: name } },
-      spec: { hostNetwork, containers: [{ name, image, ports: [{ containerPort: 8080, name: 'http' }] }] },
+      spec: {
+        hostNetwork,
+        serviceAccountName,
+        containers: [{ name, image, ports: [{ containerPort: 8080, name: 'http' }] }],
+      },
     },
   },
 });

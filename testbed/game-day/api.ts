@@ -5,6 +5,7 @@ import type { Entry } from './times.ts';
 export interface View {
   status: string;
   outcome?: string;
+  outputs?: { [name: string]: unknown };
   steps: { id: string; status: string; why?: string }[];
   gates: {
     gate: { id: string; form?: object; requester: string };
@@ -33,9 +34,21 @@ export class Api {
     this.#tokens['detector'] = await create('dana', ['--scope', 'alerts', '--cluster', 'shop']);
   }
 
+  /** The tokens, by a name that may be shown. */
+  secrets(): { [name: string]: string } {
+    return Object.fromEntries(
+      Object.entries(this.#tokens).map(([person, token]) => [`the token of ${person}`, token]),
+    );
+  }
+
   /** Posts Falco's alert; answers the incident's id. */
   async alert(body: string): Promise<string> {
     return incidentIn(await this.#call('detector', '/v1/alerts/falco', body));
+  }
+
+  /** Posts a scanner's report. */
+  async report(body: object): Promise<string> {
+    return incidentIn(await this.#call('detector', '/v1/alerts/generic/scanner', JSON.stringify(body)));
   }
 
   async run(by: string, request: object): Promise<string> {

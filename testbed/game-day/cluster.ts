@@ -13,8 +13,29 @@ export function objectsOf({ namespaces }: Rehearsal): object {
         metadata: { name, labels },
       })),
       ...namespaces.flatMap((namespace) => [
-        ...namespace.workloads.map(({ name, image, replicas, 'host-network': hostNetwork }) =>
-          workload(namespace.name, name, image, replicas, hostNetwork),
+        ...namespace['service-accounts'].flatMap(({ name, role }) => [
+          {
+            apiVersion: 'v1',
+            kind: 'ServiceAccount',
+            metadata: { name, namespace: namespace.name },
+          },
+          {
+            apiVersion: 'rbac.authorization.k8s.io/v1',
+            kind: 'RoleBinding',
+            metadata: { name, namespace: namespace.name },
+            roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role },
+            subjects: [{ kind: 'ServiceAccount', name, namespace: namespace.name }],
+          },
+        ]),
+        ...namespace.workloads.map((one) =>
+          workload(
+            namespace.name,
+            one.name,
+            one.image,
+            one.replicas,
+            one['host-network'],
+            one['service-account'],
+          ),
         ),
         ...(namespace['allow-all']
           ? [

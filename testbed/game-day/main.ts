@@ -6,6 +6,8 @@ import { commandLine } from '../demo/command-line.ts';
 import { grantRights, people, startParts } from '../demo/parts.ts';
 import { Terminal } from '../demo/terminal.ts';
 import { Api } from './api.ts';
+import { startBeside } from './beside.ts';
+import { searchLeftovers } from './leftovers.ts';
 import { play, type Played } from './play.ts';
 import { readRehearsal, rehearsed } from './rehearsal.ts';
 import { report } from './report.ts';
@@ -62,12 +64,13 @@ try {
   );
   terminal.step('A real control plane, a Temporal server, a Slack workspace and Firebreak on this machine');
   const { kubernetes, slack, firebreak, channel } = await startParts(dir, ending);
+  const beside = await startBeside(firebreak, rehearsals, ending);
   await grantRights(kubernetes, firebreak);
   const api = new Api(firebreak);
   await api.enrol(firebreak, people);
   await firebreak.up();
   slack.setInteractivityUrl(`${firebreak.url}/slack/interactions`);
-  const house = { kubernetes, slack, api, channel, seen: (text: string) => terminal.seen(text) };
+  const house = { kubernetes, slack, api, channel, beside, seen: (text: string) => terminal.seen(text) };
   const played: Played[] = [];
   for (const { id, rehearsal } of rehearsals) {
     terminal.step(`${id}: ${rehearsal.about}`);
@@ -75,9 +78,28 @@ try {
     for (const what of one.wrong) terminal.say(`not as expected: ${what}`);
     played.push(one);
   }
-  const isGood = played.every(({ wrong }) => wrong.length === 0);
+  const searched = await searchLeftovers({
+    dir,
+    url: firebreak.url,
+    vault: beside.vault.dir,
+    slack,
+    channel,
+    secrets: {
+      "Slack's signing secret": slack.signingSecret,
+      "Slack's bot token": slack.botToken,
+      ...api.secrets(),
+      ...(await beside.secrets()),
+    },
+    incidents: played.map(({ incident }) => incident),
+  });
+  const isGood =
+    played.every(({ wrong }) => wrong.length === 0) &&
+    searched.found.length === 0 &&
+    searched.blind.length === 0;
   process.stdout.write(
-    values.json ? `${JSON.stringify({ ok: isGood, played }, undefined, 2)}\n` : report(played),
+    values.json
+      ? `${JSON.stringify({ ok: isGood, played, searched }, undefined, 2)}\n`
+      : report(played, searched),
   );
   process.exitCode = isGood ? 0 : 1;
   await end(values.keep || !isGood);

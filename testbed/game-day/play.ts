@@ -4,9 +4,11 @@ import { falcoAlert } from '../demo/shop.ts';
 import type { Kubernetes } from '../kubernetes.ts';
 import type { SlackTestbed } from '../slack.ts';
 import type { Api, View } from './api.ts';
+import type { Beside } from './beside.ts';
 import { objectsOf } from './cluster.ts';
 import type { Rehearsal } from './rehearsal.ts';
-import { timesOf, type Times } from './times.ts';
+import { steal, type Loot } from './stolen.ts';
+import { provenAt, timesOf, type Entry, type Times } from './times.ts';
 
 /** Everything a rehearsal needs, up and ready. */
 export interface House {
@@ -14,6 +16,7 @@ export interface House {
   slack: SlackTestbed;
   api: Api;
   channel: string;
+  beside: Beside;
   /** Told what happens, as it happens. */
   seen: (text: string) => void;
 }
@@ -24,6 +27,10 @@ export interface Played {
   /** What was not as expected; empty when all was. */
   wrong: string[];
   times: Times;
+  /** What was stolen, and how long its thief had it: milliseconds since its first use. */
+  leaks: { what: string; refusedMs?: number; provenMs?: number }[];
+  /** What was pushed with it, and when Firebreak had listed it, since the incident was opened. */
+  pushed?: { digests: number; listedMs: number | undefined };
 }
 
 const approve = 'firebreak.approve';
@@ -33,6 +40,15 @@ const releaseMs = 90_000;
 /** Plays one rehearsal: creates what it is about, opens the incident, answers as people would, and compares. */
 export async function play(house: House, playbook: string, rehearsal: Rehearsal): Promise<Played> {
   await furnish(house, rehearsal);
+  const loot: Loot[] = [];
+  for (const stolen of rehearsal.stolen) {
+    const one = await steal(house, stolen);
+    house.seen(
+      `stolen, and it works: ${one.what}${one.pushed.length === 0 ? '' : `; ${one.pushed.length} images pushed with it`}`,
+    );
+    house.beside.remember(`${one.what}, stolen for ${playbook}`, one.value);
+    loot.push(one);
+  }
   const began = Date.now();
   const incident = await open(house, playbook, rehearsal);
   house.seen(`opened: ${incident}`);
@@ -65,7 +81,56 @@ export async function play(house: House, playbook: string, rehearsal: Rehearsal)
     );
     if (last.status !== 'closed') wrong.push(`it was not released: it is ${last.status}`);
   }
-  return { playbook, incident, wrong, times: timesOf(await house.api.ledger(incident), began) };
+  const entries = await house.api.ledger(incident);
+  const leaks: Played['leaks'] = [];
+  for (const one of loot) {
+    await one.caught();
+    const proven = provenAt(entries, one.provenBy);
+    if (one.refusedSince === undefined) wrong.push(`${one.what} still works`);
+    if (proven === undefined)
+      wrong.push(`that ${one.what} is refused was not verified by step ${one.provenBy}`);
+    leaks.push({
+      what: one.what,
+      ...(one.refusedSince === undefined ? {} : { refusedMs: one.refusedSince - one.leakedAt }),
+      ...(proven === undefined ? {} : { provenMs: proven - one.leakedAt }),
+    });
+  }
+  return {
+    playbook,
+    incident,
+    wrong: [...wrong, ...wronglyListed(expect.pushed, loot, reached)],
+    times: timesOf(entries, began),
+    leaks,
+    ...(expect.pushed === undefined ? {} : { pushed: listed(expect.pushed, loot, entries, began) }),
+  };
+}
+
+type Pushed = NonNullable<Rehearsal['expect']['pushed']>;
+
+function wronglyListed(
+  expected: Pushed | undefined,
+  loot: readonly Loot[],
+  { outputs = {} }: View,
+): string[] {
+  if (expected === undefined) return [];
+  const found = JSON.stringify(outputs[expected.output]);
+  const wanted = JSON.stringify(loot.flatMap(({ pushed }) => pushed).toSorted());
+  return found === wanted
+    ? []
+    : [`the output ${expected.output} is ${found ?? 'not there'}, and ${wanted} was pushed`];
+}
+
+function listed(
+  { 'found-by': step }: Pushed,
+  loot: readonly Loot[],
+  entries: readonly Entry[],
+  began: number,
+): NonNullable<Played['pushed']> {
+  const at = provenAt(entries, step);
+  return {
+    digests: loot.flatMap(({ pushed }) => pushed).length,
+    listedMs: at === undefined ? undefined : at - began,
+  };
 }
 
 async function furnish({ kubernetes, seen }: House, rehearsal: Rehearsal): Promise<void> {
@@ -88,6 +153,10 @@ async function open(
   if ('run' in how) {
     const { by, inputs, severity } = how.run;
     return api.run(by, { playbook, inputs, reason: about, ...(severity === undefined ? {} : { severity }) });
+  }
+  if ('report' in how) {
+    const { rule, namespace } = how.report;
+    return api.report({ rule, namespace });
   }
   const { namespace } = how.alert;
   const first = ['-n', namespace, 'get', 'pods', '-o', 'jsonpath={.items[0].metadata.name}'];

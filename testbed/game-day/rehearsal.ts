@@ -15,12 +15,53 @@ const person = z.enum(['ada', 'ben', 'dana', 'eve']);
 
 const workload = z.strictObject({
   name,
+  'service-account': name.default('default'),
   image: z.string().min(1).max(300),
   replicas: z.int().min(1).max(50).default(1),
   'host-network': z.boolean().default(false),
 });
 
+/** A secret's name in the store `vault`, without the store's. */
+const inVault = z
+  .string()
+  .regex(/^[a-z][a-z0-9/-]{0,99}$/, 'lower-case letters, digits, hyphens and slashes');
+/** The step whose verification proves that it is refused. */
+const provenBy = z.string().min(1).max(300);
+
+/** What leaked: whoever stole it uses it before the incident is opened, and goes on trying until the end. */
+const stolen = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('service-account-token'),
+    namespace: name,
+    'service-account': name,
+    'proven-by': provenBy,
+  }),
+  z.strictObject({
+    kind: z.literal('github-token'),
+    /** Where its finder has put it for Firebreak. */
+    secret: inVault,
+    'proven-by': provenBy,
+  }),
+  z.strictObject({
+    kind: z.literal('registry-password'),
+    /** Where it is kept. */
+    secret: inVault,
+    /** Images that are pushed with it before the incident is opened. */
+    pushes: z.int().min(0).max(20).default(0),
+    'proven-by': provenBy,
+  }),
+]);
+export type Stolen = z.infer<typeof stolen>;
+
 const opening = z.union([
+  z.strictObject({
+    /** A scanner's report of a credential that it found; the route's inputs. */
+    report: z.strictObject({
+      namespace: name,
+      rule: z.string().min(1).max(200),
+      inputs: z.record(z.string(), z.json()),
+    }),
+  }),
   z.strictObject({
     /** A shell in a container of this namespace, as Falco posts it. */
     alert: z.strictObject({ namespace: name }),
@@ -56,9 +97,17 @@ const rehearsalShape = z.strictObject({
         workloads: z.array(workload).max(20).default([]),
         /** Somebody's shortcut: a policy that allows everything. */
         'allow-all': z.boolean().default(false),
+        /** Each with a ClusterRole that it has in this namespace. */
+        'service-accounts': z
+          .array(z.strictObject({ name, role: z.enum(['view', 'edit', 'admin']) }))
+          .max(20)
+          .default([]),
       }),
     )
     .max(20),
+  /** What is started beside the cluster. */
+  beside: z.array(z.enum(['github', 'registry'])).default([]),
+  stolen: z.array(stolen).max(10).default([]),
   open: opening,
   answers: z.array(answer).max(100),
   expect: z.strictObject({
@@ -66,6 +115,8 @@ const rehearsalShape = z.strictObject({
     outcome: z.string().optional(),
     /** Status of each of these steps, by address. */
     steps: z.record(z.string(), z.string()),
+    /** The playbook's output that must hold the digests of what was pushed, and no others; the step that finds them. */
+    pushed: z.strictObject({ output: z.string().min(1), 'found-by': z.string().min(1) }).optional(),
     within: seconds,
   }),
   /** Whether it is released afterwards (asked for by ada, approved by ben), and must then be closed. */

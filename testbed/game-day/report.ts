@@ -1,10 +1,11 @@
 import type { Played } from './play.ts';
+import type { Searched } from './leftovers.ts';
 import type { Times } from './times.ts';
 
 const columns = ['asked', 'answered', 'contained', 'evidence', 'closed'] as const satisfies (keyof Times)[];
 
 /** The times of all rehearsals as a table for a terminal: seconds since the alert was sent. */
-export function report(played: readonly Played[]): string {
+export function report(played: readonly Played[], searched: Searched): string {
   const rows = [
     ['playbook', ...columns, 'as expected'],
     ...played.map(({ playbook, times, wrong }) => [
@@ -20,7 +21,29 @@ export function report(played: readonly Played[]): string {
       .join('  ')
       .trimEnd(),
   );
-  return `\n${lines.join('\n')}\n\nSeconds since the alert was sent, or the playbook was run, by the ledger's clock; – is what did not happen.\n`;
+  return `\n${lines.join('\n')}\n\nSeconds since the alert was sent, or the playbook was run, by the ledger's clock; – is what did not happen.\n${[...played.flatMap(leaksOf), searchedLine(searched)].join('\n')}\n`;
+}
+
+function leaksOf({ playbook, leaks, pushed }: Played): string[] {
+  return [
+    ...leaks.map(
+      ({ what, refusedMs, provenMs }) =>
+        `${playbook}: ${what}: refused ${seconds(refusedMs)} s after its first use by a thief, proven refused after ${seconds(provenMs)} s`,
+    ),
+    ...(pushed === undefined
+      ? []
+      : [
+          `${playbook}: ${pushed.digests} images pushed with it: all listed ${seconds(pushed.listedMs)} s after the alert`,
+        ]),
+  ];
+}
+
+function searchedLine({ secrets, found, blind }: Searched): string {
+  const where = found.map(({ place, secret }) => `${secret} in ${place}`);
+  return [
+    `${secrets} secrets looked for in histories, ledger, evidence, logs, Slack messages, configuration: ${where.length === 0 ? 'none found' : `FOUND ${where.join('; ')}`}`,
+    ...(blind.length === 0 ? [] : [`THE SEARCH SAW NOTHING in ${blind.join(', ')}`]),
+  ].join('\n');
 }
 
 function seconds(ms: number | undefined): string {

@@ -19,6 +19,14 @@ export interface Times {
   closed?: number;
 }
 
+/** When a step was last verified: measured, and not evaluated. Milliseconds since the epoch; undefined when it was not. */
+export function provenAt(entries: readonly Entry[], step: string): number | undefined {
+  const found = entries.findLast(
+    ({ kind, data }) => kind === 'step.verified' && data['step'] === step && data['verdict'] === 'verified',
+  );
+  return found === undefined ? undefined : Date.parse(found.at);
+}
+
 /** What a rehearsal took, by the ledger's own clock. */
 export function timesOf(entries: readonly Entry[], began: number): Times {
   const held = new Set(

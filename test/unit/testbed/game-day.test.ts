@@ -1,13 +1,14 @@
-import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { searchLeftovers } from '../../../testbed/game-day/leftovers.ts';
 import { fits } from '../../../testbed/game-day/play.ts';
 import { readRehearsal, rehearsed } from '../../../testbed/game-day/rehearsal.ts';
 import { report } from '../../../testbed/game-day/report.ts';
-import { timesOf, type Entry } from '../../../testbed/game-day/times.ts';
+import { provenAt, timesOf, type Entry } from '../../../testbed/game-day/times.ts';
 
 const playbooks = fileURLToPath(new URL('../../../playbooks', import.meta.url));
 
@@ -134,6 +135,88 @@ test('times are those of the ledger: the first question and word, the last conta
     contained: 8_000,
     evidence: 12_000,
   });
-  const table = report([{ playbook: 'FB-1', incident: 'i', wrong: ['x'], times }]);
+  const played = {
+    playbook: 'FB-1',
+    incident: 'i',
+    wrong: ['x'],
+    times,
+    leaks: [{ what: 'a key', refusedMs: 1_500, provenMs: 2_500 }, { what: 'a token' }],
+    pushed: { digests: 2, listedMs: 4_000 },
+  };
+  const searched = { secrets: 7, found: [{ place: 'log', secret: 'a key' }], blind: ['ledger'] };
+  const table = report([played], searched);
   expect(table).toMatch(/FB-1 +2\.00 +3\.00 +8\.00 +12\.00 +– +NO/);
+  expect(table).toContain(
+    'a key: refused 1.50 s after its first use by a thief, proven refused after 2.50 s',
+  );
+  expect(table).toContain('a token: refused – s');
+  expect(table).toContain('all listed 4.00 s after');
+  expect(table).toContain('FOUND a key in log');
+  expect(table).toContain('SAW NOTHING in ledger');
+});
+
+test('what is proven is what a step has verified at the last: no evaluation, and of no other step', () => {
+  const entries = [
+    entry('step.verified', 1, { step: 'a', verdict: 'verified' }),
+    entry('step.verified', 3, { step: 'a', verdict: 'verified' }),
+    entry('step.verified', 4, { step: 'b', verdict: 'evaluated' }),
+  ];
+  expect(provenAt(entries, 'a')).toBe(began + 3_000);
+  expect(provenAt(entries, 'b')).toBeUndefined();
+});
+
+describe('the search for secrets', () => {
+  let dir: string;
+  const incident = 'inc-0123456789abcdef-abcdef';
+  const secret = 'a-stolen-credential-of-32-chars!';
+  const url = 'http://127.0.0.1:20000';
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'firebreak-leftovers-'));
+    await mkdir(join(dir, 'state', 'ledger'), { recursive: true });
+    await mkdir(join(dir, 'state', 'evidence', 'index'), { recursive: true });
+    await mkdir(join(dir, 'vault', 'leaked'), { recursive: true });
+    await writeFile(join(dir, 'temporal.db-wal'), `history of ${incident}`);
+    await writeFile(join(dir, 'state', 'ledger', '1.json'), incident);
+    await writeFile(join(dir, 'state', 'evidence', 'index', `${incident}.jsonl`), '');
+    await writeFile(join(dir, 'state', 'access.jsonl'), incident);
+    await writeFile(join(dir, 'firebreak.log'), url);
+    await writeFile(join(dir, 'vault', 'leaked', '1'), secret);
+  });
+  afterEach(async () => rm(dir, { recursive: true }));
+
+  const search = (said: object = { text: incident }) =>
+    searchLeftovers({
+      dir,
+      url,
+      vault: join(dir, 'vault'),
+      slack: { messages: () => Promise.resolve([said]), ephemeral: () => [], calls: () => [] },
+      channel: 'C1',
+      secrets: { 'the leak': secret },
+      incidents: [incident],
+    });
+
+  test('finds nothing where nothing is, and does not count the store of secrets', async () => {
+    expect(await search()).toEqual({ secrets: 1, found: [], blind: [] });
+  });
+
+  test.each([
+    ['histories', 'temporal.db', Buffer.from(JSON.stringify({ x: secret })).toString('base64')],
+    ['ledger', 'state/ledger/2.json', secret],
+    ['evidence', 'state/evidence/index/x', Buffer.from(secret).toString('hex')],
+    ['log', 'firebreak.log', `${url} ${secret}`],
+    ['everything else', 'routes.yaml', secret],
+  ])('finds it in %s', async (place, file, text) => {
+    await writeFile(join(dir, file), text);
+    expect(await search()).toEqual({ secrets: 1, found: [{ place, secret: 'the leak' }], blind: [] });
+  });
+
+  test('finds it in a message', async () => {
+    const { found } = await search({ text: `${incident}: ${secret}` });
+    expect(found).toEqual([{ place: 'Slack messages', secret: 'the leak' }]);
+  });
+
+  test('says where it could have found nothing', async () => {
+    await rm(join(dir, 'state', 'ledger', '1.json'));
+    expect((await search()).blind).toEqual(['ledger']);
+  });
 });
