@@ -91,7 +91,8 @@ const maxIncidents = 50;
 /** Where each partition's global services are at home. */
 const globalRegions = { aws: 'us-east-1', 'aws-cn': 'cn-north-1', 'aws-us-gov': 'us-gov-west-1' } as const;
 
-function partitionOf(region: string): keyof typeof globalRegions {
+/** The partition that a region is in. */
+export function partitionOf(region: string): keyof typeof globalRegions {
   if (region.startsWith('cn-')) return 'aws-cn';
   return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
 }

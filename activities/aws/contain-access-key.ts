@@ -68,6 +68,12 @@ export function containAccessKey({
       ),
       grant(
         'apply',
+        ['iam:ListUserPolicies', 'iam:DeleteUserPolicy'],
+        [users],
+        "to make room where IAM's quota of inline policies is used up",
+      ),
+      grant(
+        'apply',
         ['cloudtrail:LookupEvents'],
         ['*'],
         'to find what was done with the key; it takes no resource',

@@ -5,13 +5,14 @@ import { alwaysNotCovered } from './contain-principal/limits.ts';
 import { plan } from './contain-principal/plan.ts';
 import { undo } from './contain-principal/undo.ts';
 import { verify } from './contain-principal/verify.ts';
-import { grant, roles, users } from './containment/permissions.ts';
+import { grant, narrowToPrincipal, roles, users } from './containment/permissions.ts';
 import type { AwsOptions } from './options.ts';
 import { input, type Input } from './contain-principal/input.ts';
 
 const name = 'aws.contain-principal';
 
 const all = [users, roles];
+const quota = "to make room where IAM's quota of inline policies is used up";
 
 /** Denies a user or a role everything, with every credential it has, and lets nobody assume the role. */
 export function containPrincipal({
@@ -35,6 +36,7 @@ export function containPrincipal({
       },
       additionalProperties: false,
     },
+    narrow: narrowToPrincipal('principal'),
     permissions: [
       grant(
         'plan',
@@ -49,6 +51,8 @@ export function containPrincipal({
         'who it is, and what would be overwritten',
       ),
       grant('apply', ['iam:PutUserPolicy'], [users], 'to deny a user everything'),
+      grant('apply', ['iam:ListUserPolicies', 'iam:DeleteUserPolicy'], [users], quota),
+      grant('apply', ['iam:ListRolePolicies', 'iam:DeleteRolePolicy'], [roles], quota),
       grant(
         'apply',
         ['iam:PutRolePolicy', 'iam:UpdateAssumeRolePolicy'],

@@ -1,6 +1,6 @@
 import type { Action } from '../../domain/action.ts';
 import { typed } from '../failure.ts';
-import { grant, roles } from './containment/permissions.ts';
+import { grant, narrowToPrincipal, roles } from './containment/permissions.ts';
 import type { AwsOptions } from './options.ts';
 import { input, type Input } from './revoke-role-sessions/input.ts';
 import { apply, undo, verify } from './revoke-role-sessions/verbs.ts';
@@ -31,6 +31,7 @@ export function revokeRoleSessions({
       },
       additionalProperties: false,
     },
+    narrow: narrowToPrincipal('role'),
     permissions: [
       grant(
         'plan',

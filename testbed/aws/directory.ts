@@ -14,6 +14,7 @@ import type {
   UserDetail,
 } from '@aws-sdk/client-iam';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sizeOf } from './quotas.ts';
 
 export interface NamedPolicy {
   name: string;
@@ -27,6 +28,8 @@ export interface Principal {
   arn: string;
   id: string;
   policies: NamedPolicy[];
+  /** Sizes of its own inline policies by name. */
+  inline: { [name: string]: number };
   boundary?: NamedPolicy;
   trust?: unknown;
   tags: { [key: string]: string };
@@ -112,6 +115,7 @@ export class Directories {
           name: role.RoleName ?? '',
           arn: role.Arn ?? '',
           id: role.RoleId ?? '',
+          inline: sizesOf(role.RolePolicyList),
           policies: await this.#policies(role.RolePolicyList, role.AttachedManagedPolicies, managed),
           trust: documentOf(role.AssumeRolePolicyDocument),
           tags: tagsOf(role.Tags),
@@ -135,6 +139,7 @@ export class Directories {
         name,
         arn: user.Arn ?? '',
         id: user.UserId ?? '',
+        inline: sizesOf(user.UserPolicyList),
         policies,
         tags: tagsOf(user.Tags),
       });
@@ -190,6 +195,12 @@ export class Directories {
 
 function tagsOf(tags: readonly Tag[] = []): { [key: string]: string } {
   return Object.fromEntries(tags.map(({ Key = '', Value = '' }) => [Key, Value]));
+}
+
+function sizesOf(policies: readonly PolicyDetail[] = []): { [name: string]: number } {
+  return Object.fromEntries(
+    policies.map((one) => [one.PolicyName ?? '', sizeOf(decodeURIComponent(one.PolicyDocument ?? ''))]),
+  );
 }
 
 /** IAM sends documents as JSON, escaped for a URL. */

@@ -9,6 +9,7 @@ import { isReadOnly, parseCall, textParam } from './call.ts';
 import type { Call } from './call.ts';
 import { documentOf } from './directory.ts';
 import type { Directories } from './directory.ts';
+import { inlineQuotaRefusal } from './quotas.ts';
 import { responseElements } from './response-elements.ts';
 import type { Elements } from './response-elements.ts';
 import { aimOf } from './resources.ts';
@@ -21,10 +22,11 @@ import { LambdaExtras, type Asked } from './lambda-extras.ts';
 import { lookupEvents } from './lookup-events.ts';
 
 /** What may be planned for the next call of an action. `lose-answer` does what was asked, then closes the connection. */
-export type Fault = 'lose-answer' | 'throttle' | 'unavailable';
+export type Fault = 'lose-answer' | 'throttle' | 'malformed' | 'unavailable';
 
 const faults: { readonly [F in Exclude<Fault, 'lose-answer'>]: Refusal } = {
   throttle: { code: 'Throttling', message: 'Rate exceeded', status: 400 },
+  malformed: { code: 'MalformedPolicyDocument', message: 'Invalid principal in policy', status: 400 },
   unavailable: { code: 'ServiceUnavailable', message: 'Service is unable to handle request.', status: 503 },
 };
 
@@ -151,7 +153,7 @@ export class Front {
       region: call.region,
       at: call.time,
     });
-    if (decision.allowed && known) return undefined;
+    if (decision.allowed && known) return inlineQuotaRefusal(call, this.#directories.latest());
     const why = decision.allowed ? 'because the role does not exist' : decision.why;
     const message = `User: ${caller.arn} is not authorized to perform: ${name} on resource: ${aim.resource} ${why}`;
     return { code: 'AccessDenied', message, status: 403 };

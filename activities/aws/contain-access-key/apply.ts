@@ -11,7 +11,7 @@ import type { Place } from '../containment/principal.ts';
 import { setAll } from '../containment/run.ts';
 import { deedsOf, type Deeds } from '../trail/deeds.ts';
 import type { Input } from './input.ts';
-import { denyPolicyName, itemsOf, sessionPolicyName } from './items.ts';
+import { itemsOf, policyName } from './items.ts';
 import { mandatedKey } from './mandated-key.ts';
 
 /** In each region for each credential: 1,000 events. */
@@ -30,7 +30,7 @@ export async function apply(
 ): Promise<Applied> {
   const began = performance.now();
   const { work, place, user } = await mandatedKey(action, account, context, mandate);
-  const { accessKeyId, userCompromised } = mandate.input;
+  const { accessKeyId } = mandate.input;
   await refuseProtected(place, user);
   const done = await setAll(work, itemsOf(place, user.name, mandate.input, await cutOff(context)));
   const containedMs = Math.round(performance.now() - began);
@@ -46,10 +46,6 @@ export async function apply(
   const { AccessKeyMetadata = [] } = await account
     .clients(mandate.incident)
     .iam.send(new ListAccessKeysCommand({ UserName: user.name }), { abortSignal: context.signal });
-  const names = [sessionPolicyName(accessKeyId), ...(userCompromised ? [denyPolicyName(accessKeyId)] : [])];
-  const remove = names.map(
-    (name) => `aws iam delete-user-policy --user-name ${user.name} --policy-name ${name}`,
-  );
   const { credentials: _followed, events, truncated, ...found } = deeds;
   return {
     ...done,
@@ -65,7 +61,7 @@ export async function apply(
       trailComplete: !truncated,
     },
     byHand: [
-      ...remove,
+      `aws iam delete-user-policy --user-name ${user.name} --policy-name ${policyName(mandate.input)}`,
       `aws iam update-access-key --user-name ${user.name} --access-key-id ${accessKeyId} --status Active`,
     ].join(' && '),
   };

@@ -3,15 +3,26 @@ import { inlinePolicy, keyStatus, type Item } from '../containment/items.ts';
 import type { Place } from '../containment/principal.ts';
 
 /** Named by the key: each of a user's two keys has its own hold, and neither's release may lift the other's. */
-export function sessionPolicyName(accessKeyId: string): string {
+function sessionPolicyName(accessKeyId: string): string {
   return `firebreak-sessions-${accessKeyId}`;
 }
 
-export function denyPolicyName(accessKeyId: string): string {
+function denyPolicyName(accessKeyId: string): string {
   return `firebreak-deny-${accessKeyId}`;
 }
 
-/** What is set, in this order: the key first, so that no new session comes, then its sessions, then the user where that is compromised. */
+/** The one policy that is set. */
+export function policyName({
+  accessKeyId,
+  userCompromised,
+}: {
+  accessKeyId: string;
+  userCompromised: boolean;
+}): string {
+  return userCompromised ? denyPolicyName(accessKeyId) : sessionPolicyName(accessKeyId);
+}
+
+/** What is set, in this order: the key first, so that no new session comes, then its sessions, or all of the user, which takes those in. */
 export function itemsOf(
   place: Place,
   user: string,
@@ -19,21 +30,17 @@ export function itemsOf(
   cutOff: string,
 ): Item[] {
   const principal = { kind: 'user' as const, name: user };
-  const items = [
-    keyStatus(place, user, accessKeyId),
-    inlinePolicy(place, principal, {
-      name: sessionPolicyName(accessKeyId),
-      document: denySessionsBefore(cutOff),
-      summary: "denies everything to the user's temporary credentials that were issued before",
-    }),
-  ];
-  if (!userCompromised) return items;
-  return [
-    ...items,
-    inlinePolicy(place, principal, {
-      name: denyPolicyName(accessKeyId),
-      document: denyEverything,
-      summary: 'denies the user everything: every key, every session, the console',
-    }),
-  ];
+  const key = keyStatus(place, user, accessKeyId);
+  const policy = userCompromised
+    ? {
+        name: denyPolicyName(accessKeyId),
+        document: denyEverything,
+        summary: 'denies the user everything: every key, every session, the console',
+      }
+    : {
+        name: sessionPolicyName(accessKeyId),
+        document: denySessionsBefore(cutOff),
+        summary: "denies everything to the user's temporary credentials that were issued before",
+      };
+  return [key, inlinePolicy(place, principal, policy)];
 }

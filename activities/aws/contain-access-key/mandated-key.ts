@@ -3,7 +3,7 @@ import type { Account } from '../accounts.ts';
 import { targetGone } from '../containment/failures.ts';
 import { mandated } from '../containment/mandated.ts';
 import type { Place, Principal } from '../containment/principal.ts';
-import type { Work } from '../containment/run.ts';
+import type { Work } from '../containment/work.ts';
 import { loadSnapshot } from '../containment/snapshot.ts';
 import type { Input } from './input.ts';
 

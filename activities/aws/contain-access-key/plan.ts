@@ -1,6 +1,6 @@
 import type { ActionContext, Limit, Plan } from '../../../domain/action.ts';
 import type { Account } from '../accounts.ts';
-import { notYet, planOf } from '../containment/plan.ts';
+import { forRoom, notYet, planOf } from '../containment/plan.ts';
 import { supportsOf } from '../containment/principal.ts';
 import type { Input } from './input.ts';
 import { itemsOf } from './items.ts';
@@ -32,8 +32,10 @@ export async function plan(
     action,
     target: { kind: 'AccessKey', uid: accessKeyId },
     rule:
-      `make access key ${accessKeyId} of this user Inactive, deny the user's temporary credentials that were issued before the step is applied` +
-      (userCompromised ? ', and deny the user everything' : ''),
+      `make access key ${accessKeyId} of this user Inactive, and deny ` +
+      (userCompromised
+        ? `the user everything by an inline policy${forRoom}`
+        : "the user's temporary credentials that were issued before the step is applied"),
     supports: await supportsOf(place, user),
     notCovered: [...alwaysNotCovered, ...others],
     undo: 'the key is made Active again if it was, and the denials are removed; temporary credentials from before that have not expired work again',

@@ -1,6 +1,6 @@
 import type { ActionContext, Plan } from '../../../domain/action.ts';
 import type { Account } from '../accounts.ts';
-import { planOf } from '../containment/plan.ts';
+import { forRoom, planOf } from '../containment/plan.ts';
 import { principalName, readPrincipal, supportsOf } from '../containment/principal.ts';
 import type { Input } from './input.ts';
 import { itemsOf } from './items.ts';
@@ -21,8 +21,8 @@ export async function plan(
     action,
     target: { kind: isUser ? 'User' : 'Role', uid: principal.id },
     rule: isUser
-      ? 'deny this user everything by an inline policy'
-      : 'deny this role everything by an inline policy, and let nobody assume it',
+      ? `deny this user everything by an inline policy${forRoom}`
+      : `deny this role everything by an inline policy, and let nobody assume it${forRoom}`,
     supports: await supportsOf(place, principal),
     notCovered: isUser ? alwaysNotCovered : [...alwaysNotCovered, ...roleLimits],
     undo: isUser

@@ -2,6 +2,7 @@ import type { ActionContext, Mandate, Undone } from '../../../domain/action.ts';
 import type { Account } from '../accounts.ts';
 import { mandated, unlessGone } from '../containment/mandated.ts';
 import { principalName } from '../containment/principal.ts';
+import { restoreRoom } from '../containment/room.ts';
 import { restoreAll, restoredClaims } from '../containment/run.ts';
 import type { Input } from './input.ts';
 import { itemsOf } from './items.ts';
@@ -22,6 +23,14 @@ export function undo(
       principalName(mandate.input.principal),
     );
     const items = itemsOf(place, principal);
-    return { ...(await restoreAll(work, items)), claims: await restoredClaims(work, items) };
+    const restored = await restoreAll(work, items);
+    const room = await restoreRoom(work, place, principal);
+    return {
+      ...restored,
+      changes: [...restored.changes, ...room.changes],
+      already: restored.already + room.already,
+      conflicts: [...restored.conflicts, ...room.conflicts],
+      claims: await restoredClaims(work, items),
+    };
   });
 }

@@ -4,7 +4,7 @@ import { EvidenceStoreFull, type EvidenceRef } from '../../../domain/evidence.ts
 const prefix = 'overwritten-after-base/';
 
 /** One index for all who share a hold: each sees what the others overwrote. */
-function holdIndex({ authority, base }: Pick<Mandate, 'authority' | 'base'>): string {
+export function holdIndex({ authority, base }: Pick<Mandate, 'authority' | 'base'>): string {
   return `hold-${authority.targets[0]?.uid ?? ''}-${base.digest.slice('sha256:'.length, 'sha256:'.length + 16)}`;
 }
 

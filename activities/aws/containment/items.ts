@@ -5,6 +5,8 @@ import {
   GetRolePolicyCommand,
   GetUserPolicyCommand,
   ListAccessKeysCommand,
+  ListRolePoliciesCommand,
+  ListUserPoliciesCommand,
   PutRolePolicyCommand,
   PutUserPolicyCommand,
   UpdateAccessKeyCommand,
@@ -12,7 +14,7 @@ import {
 } from '@aws-sdk/client-iam';
 import type { Change } from '../../../domain/action.ts';
 import { isAwsError } from '../errors.ts';
-import { cutOffOf, denyAssuming, isSameDocument } from './documents.ts';
+import { cutOffOf, denyAssuming, denyEverything, isSameDocument } from './documents.ts';
 import type { Place, Principal } from './principal.ts';
 
 /** A policy's JSON as IAM gives it, or a key's status; null when there is none. */
@@ -35,6 +37,8 @@ export interface Item {
   same(one: State, other: State): boolean;
   set(): Promise<void>;
   restore(base: State): Promise<void>;
+  /** Inline policies beside it, which may go where IAM's quota leaves it no room: it denies everything, so they allow nothing any more. */
+  others?(): Promise<Item[]>;
 }
 
 const apiVersion = 'iam.amazonaws.com/2010-05-08';
@@ -70,6 +74,21 @@ export function inlinePolicy(
     }
   }
 
+  async function others(): Promise<Item[]> {
+    const names =
+      kind === 'user'
+        ? await iam
+            .send(new ListUserPoliciesCommand({ UserName: name }), options)
+            .then(({ PolicyNames = [] }) => PolicyNames)
+        : await iam
+            .send(new ListRolePoliciesCommand({ RoleName: name }), options)
+            .then(({ PolicyNames = [] }) => PolicyNames);
+    // Those of other holds stay.
+    return names
+      .filter((one) => one !== policy.name && !one.startsWith('firebreak-'))
+      .map((one) => namedPolicy(place, principal, one));
+  }
+
   const wanted = cutOffOf(policy.document);
   return {
     key: `${kind} policy ${policy.name}`,
@@ -102,7 +121,14 @@ export function inlinePolicy(
     same: sameState,
     set: () => put(policy.document),
     restore: (base) => (base === null ? remove() : put(base)),
+    ...(policy.document === denyEverything ? { others } : {}),
   };
+}
+
+/** An inline policy of somebody's, by its name. */
+export function namedPolicy(place: Place, principal: Pick<Principal, 'kind' | 'name'>, name: string): Item {
+  const summary = "removed: IAM's quota left the denial no room beside it";
+  return inlinePolicy(place, principal, { name, document: '', summary });
 }
 
 /** A role's trust policy: who may assume it. */

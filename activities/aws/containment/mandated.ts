@@ -4,7 +4,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { failureTypes } from '../../../domain/failure-types.ts';
 import { refused, targetGone } from './failures.ts';
 import { readPrincipal, supportsOf, type Place, type Principal, type PrincipalName } from './principal.ts';
-import type { Work } from './run.ts';
+import type { Work } from './work.ts';
 import { loadSnapshot } from './snapshot.ts';
 
 /**

@@ -8,6 +8,10 @@ import { takeSnapshot } from './snapshot.ts';
 /** The cut-off where none is known: a plan's, which is to come, and that of whoever looks at what stands. */
 export const notYet = '9999-12-31T23:59:59Z';
 
+/** What a denial of everything may take, of a rule. They are put back at the release. */
+export const forRoom =
+  ", and, where IAM's quota leaves that policy no room, remove the largest inline policies beside it until it fits";
+
 export interface Words {
   action: string;
   target: { kind: string; uid: string };

@@ -1,30 +1,12 @@
-import type { ActionContext, Applied, Change, Claim, Mandate, Undone } from '../../../domain/action.ts';
-import { sha256 } from '../../../domain/json.ts';
+import type { Applied, Claim, Undone } from '../../../domain/action.ts';
 import { truncate } from '../../../domain/safe-text.ts';
 import { isAwsError } from '../errors.ts';
-import type { Account } from '../accounts.ts';
 import { keepLate, overwrittenLate } from './custody.ts';
-import type { Item, State } from './items.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { Item } from './items.ts';
+import { setWithRoom } from './room.ts';
+import { changeOf, type Work } from './work.ts';
 
-/** What `plan` shows and `apply` reports of an item. */
-export function changeOf(item: Item, before: State, after: State | undefined): Change {
-  return {
-    verb: before === null ? 'create' : after === null ? 'delete' : 'update',
-    object: item.object,
-    ...(before === null ? {} : { before: sha256(before) }),
-    ...(after === undefined || after === null ? {} : { after: sha256(after) }),
-    summary: item.summary,
-  };
-}
-
-export interface Work {
-  action: string;
-  account: Account;
-  context: ActionContext;
-  mandate: Pick<Mandate, 'incident' | 'authority' | 'base'>;
-  base: Pick<Snapshot, 'states'>;
-}
+export { changeOf, type Work } from './work.ts';
 
 /**
  * Sets each item, in order. An item that AWS does not let us set leaves the rest to be done: its error is thrown at the end, with the others standing.
@@ -55,8 +37,7 @@ export async function setAll(
         if ('ref' in kept) done.artefacts.push(kept.ref);
         else done.unavailable.push({ what: `copy of ${item.key}`, why: kept.why });
       }
-      await context.beforeWrite(`set ${item.key}`);
-      await item.set();
+      await setWithRoom(work, item, done.changes);
       done.changes.push(changeOf(item, state, undefined));
       await context.checkpoint(`has set ${item.key}`);
     } catch (error) {
