@@ -7,6 +7,7 @@ import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { incidentCommand } from './commands/incident.ts';
 import { killSwitchCommand } from './commands/kill-switch.ts';
+import { permissionsCommand } from './commands/permissions.ts';
 import { playbookCommand } from './commands/playbook.ts';
 import { tokenCommand } from './commands/token.ts';
 import { upCommand } from './commands/up.ts';
@@ -54,6 +55,7 @@ export function createProgram(): Command {
     incidentCommand,
     playbookCommand,
     actionCommand,
+    permissionsCommand,
     auditCommand,
     tokenCommand,
     killSwitchCommand,

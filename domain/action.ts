@@ -178,6 +178,13 @@ export interface Intent {
   at: string;
 }
 
+/** What of an input is known before a playbook runs: its literal fields. */
+export interface KnownInput {
+  known: JsonObject;
+  /** Fields that an expression gives. */
+  open: readonly string[];
+}
+
 /** The contract: five verbs (`plan` carries `describe` as its `description`), an input schema, an effect and its permissions. */
 export interface Action<I extends JsonObject = JsonObject> {
   name: string;
@@ -190,6 +197,11 @@ export interface Action<I extends JsonObject = JsonObject> {
   /** JSON Schema of what `steps.<id>.outputs` holds. */
   outputs: JsonObject;
   permissions: Permission[];
+  /**
+   * For least privilege: what stands for a resource of `permissions` on AWS, as it is written there, once some fields are known. One that is not named
+   * stays as it is; one with an empty list is not needed.
+   */
+  narrow?(input: KnownInput): { [resource: string]: string[] };
   /** What it never covers, whatever the cluster looks like. */
   notCovered: Limit[];
   /** Milliseconds a verb may take in one attempt, and attempts; a retry of `apply` and `undo` must be safe. */

@@ -26,6 +26,8 @@ export type World = Pick<
   'clusters' | 'accounts' | 'forges' | 'registries' | 'secretStores' | 'responderGroup' | 'state'
 >;
 
+type SecretStoreKind = World['secretStores'][number]['kind'];
+
 export interface Catalogue {
   actions: Action[];
   signatures: ActionSignature[];
@@ -43,8 +45,14 @@ const nothing: World = {
   state: 'state',
 };
 
-/** Every action there is, over the configured systems. Without a configuration they can be described, and not run. */
-export function catalogue(configured: Partial<World> = {}): Catalogue {
+/**
+ * Every action there is, over the configured systems. Without a configuration they can be described, and not run.
+ * @param kinds of the secret stores, for the permissions that they need: described without their clusters and accounts
+ */
+export function catalogue(
+  configured: Partial<World> = {},
+  kinds: readonly SecretStoreKind[] = (configured.secretStores ?? []).map(({ kind }) => kind),
+): Catalogue {
   const world: World = { ...nothing, ...configured };
   const clusters = clusterRegistry(world.clusters.map((cluster) => createCluster(cluster)));
   const accounts = accountRegistry(world.accounts.map((account) => createAccount(account)));
@@ -53,7 +61,7 @@ export function catalogue(configured: Partial<World> = {}): Catalogue {
   const registries = registryRegistry(registryConfigs);
   const secrets = secretStores(
     world.secretStores.map((store) => storeOf(store, { clusters, accounts })),
-    world.secretStores.map(({ kind }) => kind),
+    kinds,
   );
   const actions = [
     ...kubernetesActions({ clusters, responderGroup: world.responderGroup, secrets }),

@@ -4,7 +4,7 @@ import { typed } from '../failure.ts';
 import { apply } from './contain-function/apply.ts';
 import { functionPattern } from './contain-function/function.ts';
 import { alwaysNotCovered } from './contain-function/limits.ts';
-import { permissions } from './contain-function/permissions.ts';
+import { narrow, permissions } from './contain-function/permissions.ts';
 import { plan } from './contain-function/plan.ts';
 import { undo } from './contain-function/undo.ts';
 import { verify } from './contain-function/verify.ts';
@@ -54,6 +54,7 @@ export function containFunction({ accounts }: Pick<AwsOptions, 'accounts'>): Act
       additionalProperties: false,
     },
     permissions,
+    narrow,
     notCovered: alwaysNotCovered,
     timing: {
       planMs: 60_000,

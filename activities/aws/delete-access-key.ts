@@ -14,7 +14,7 @@ import { noUndo } from '../kubernetes/no-undo.ts';
 import { refused, targetGone } from './containment/failures.ts';
 import { accountInput } from './containment/input.ts';
 import { untilEffective } from './containment/measure.ts';
-import { grant, users } from './containment/permissions.ts';
+import { grant, narrowToUser, users } from './containment/permissions.ts';
 import { readPrincipal, supportsOf, type Place, type Principal } from './containment/principal.ts';
 import type { AwsOptions } from './options.ts';
 import { notDeletable } from './rotate-access-key/failures.ts';
@@ -67,6 +67,7 @@ export function deleteAccessKey({ accounts }: Pick<AwsOptions, 'accounts'>): Act
       properties: { deletedKey: { type: 'string', description: 'Id of the key' } },
       additionalProperties: false,
     },
+    narrow: narrowToUser('user'),
     permissions: [
       grant(
         'plan',

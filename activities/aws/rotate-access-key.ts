@@ -1,7 +1,7 @@
 import type { Action } from '../../domain/action.ts';
 import { typed } from '../failure.ts';
 import { restartPermissions } from '../kubernetes/restart/permissions.ts';
-import { grant, users } from './containment/permissions.ts';
+import { grant, narrowToUser, users } from './containment/permissions.ts';
 import { apply } from './rotate-access-key/apply.ts';
 import { input, type Input } from './rotate-access-key/input.ts';
 import { notCovered, plan } from './rotate-access-key/plan.ts';
@@ -37,6 +37,7 @@ export function rotateAccessKey(options: RotateOptions): Action<Input> {
       },
       additionalProperties: false,
     },
+    narrow: narrowToUser('user'),
     permissions: [
       grant(
         'plan',

@@ -130,7 +130,7 @@ async function checkPermissions(
           failed(
             name,
             `may not ${inWords(access)} (${why})`,
-            'firebreak action permissions | kubectl apply -f -',
+            'firebreak permissions --system kubernetes | kubectl apply -f -',
           ),
         );
   }
@@ -144,7 +144,7 @@ async function checkAdmin(name: string, cluster: Cluster): Promise<Check[]> {
     warning(
       name,
       'the engine may do everything: whoever takes it over has the cluster',
-      'give it a ServiceAccount with the output of firebreak action permissions',
+      'give it a ServiceAccount with the output of firebreak permissions',
     ),
   ];
 }

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command } from 'commander';
 import type { Action, ActionSignature } from '../../domain/action.ts';
 import { suggest } from '../../language/compile/problem.ts';
 import { usage } from '../failure.ts';
@@ -39,58 +39,7 @@ export function actionCommand(): Command {
       [['firebreak action show kubernetes.quarantine-namespace', 'before you approve it for the first time']],
     ),
   );
-  action.addCommand(permissions());
   return action;
-}
-
-interface PermissionOptions extends GlobalOptions {
-  serviceAccount: { namespace: string; name: string };
-  user?: string;
-  responderGroup?: string;
-  playbook?: string;
-}
-
-function permissions(): Command {
-  const command = new Command('permissions')
-    .description('Print the Kubernetes RBAC that the engine needs, generated from its actions.')
-    .addOption(
-      new Option('--service-account <namespace/name>', 'who the engine is')
-        .argParser(serviceAccount)
-        .default({ namespace: 'firebreak', name: 'firebreak' }, 'firebreak/firebreak'),
-    )
-    .addOption(new Option('--user <name>', 'who the engine is, when it is no ServiceAccount'))
-    .option(
-      '--responder-group <group>',
-      "who may release by hand; default: the configuration's, if there is one",
-    )
-    .option('--playbook <playbook>', 'only what this playbook, by id or file, and those that it runs need')
-    .action(async (_: object, self: Command) => {
-      const options = self.optsWithGlobals<PermissionOptions>();
-      const { permissionManifests } = await import('../permissions.ts');
-      const { stringify } = await import('yaml');
-      const { user, serviceAccount: account } = options;
-      const manifests = await permissionManifests({
-        ...options,
-        engine:
-          user === undefined
-            ? { kind: 'ServiceAccount' as const, ...account }
-            : { kind: 'User' as const, name: user },
-      });
-      print(options, { apiVersion: 'v1', kind: 'List', items: manifests }, () =>
-        manifests.map((manifest) => stringify(manifest)).join('---\n'),
-      );
-    });
-  return examples(command, [
-    ['firebreak action permissions | kubectl apply -f -', 'let the engine act, and no more than that'],
-    ['firebreak action permissions --service-account ops/engine', 'for a ServiceAccount of another name'],
-    ['firebreak action permissions --playbook FB-001', 'when it is to carry out this one only'],
-  ]);
-}
-
-function serviceAccount(text: string): { namespace: string; name: string } {
-  const [, namespace, name] = /^([a-z0-9][a-z0-9-]{0,62})\/([a-z0-9][a-z0-9.-]{0,252})$/.exec(text) ?? [];
-  if (namespace !== undefined && name !== undefined) return { namespace, name };
-  throw new InvalidArgumentError('Write namespace/name.');
 }
 
 async function descriptions(): Promise<ActionDescription[]> {

@@ -16,7 +16,7 @@ let house: Awaited<ReturnType<typeof createHouse>>;
 beforeAll(async () => {
   [kubernetes, house] = await Promise.all([startKubernetes(), createHouse()]);
   await copyFile(await kubernetes.kubeconfigFor(engine, []), join(house.dir, 'kubeconfig'));
-  const { stdout } = await firebreak(['action', 'permissions', '--user', engine], { cwd: house.dir });
+  const { stdout } = await firebreak(['permissions', '--all-actions', '--user', engine], { cwd: house.dir });
   await apply(stdout);
   await apply(shop);
 }, 180_000);

@@ -137,7 +137,7 @@ export class Whole {
     this.tokens[name] = (await this.state.tokens.create({ owner, scopes, label: name, ...bound })).secret;
   }
 
-  /** Gives the engine what its actions declare, as `firebreak action permissions` prints it. */
+  /** Gives the engine what its actions declare, as `firebreak permissions` prints it. */
   async grant(): Promise<void> {
     const actions = kubernetesActions({
       clusters: clusterRegistry([]),

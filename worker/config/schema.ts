@@ -43,6 +43,17 @@ const account = z.strictObject({
     .exactOptional(),
   /** Principals that must keep working whatever happens: ARNs that no plan may touch, and the generated policy denies. */
   breakGlass: z.array(z.string().startsWith('arn:')).default([]),
+  /** Who the engine is there when it assumes no role: ARN of a user or role, which the generated policy keeps it from changing. */
+  principal: z
+    .string()
+    .regex(/^arn:aws[a-z-]*:iam::[0-9]{12}:(user|role)\/.+$/, 'must be the ARN of a user or a role')
+    .exactOptional(),
+  /** ARNs, with `*` for any text, of what playbooks may act on: the generated policy names these in place of everything. */
+  managed: z.array(z.string().startsWith('arn:')).exactOptional(),
+  /** ARNs of the bucket that evidence is copied to, and of the key that encrypts it: the generated policy denies both. */
+  evidence: z
+    .array(z.string().regex(/^arn:aws[a-z-]*:(s3|kms):/, 'must be the ARN of a bucket or a key'))
+    .exactOptional(),
   /** Another endpoint than AWS's own: for tests. */
   endpoint: z.url().exactOptional(),
 });

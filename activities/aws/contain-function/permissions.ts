@@ -1,3 +1,4 @@
+import type { KnownInput } from '../../../domain/action.ts';
 import type { Permission } from '../../../domain/permission.ts';
 import { grant, roles } from '../containment/permissions.ts';
 
@@ -55,3 +56,15 @@ export const permissions: Permission[] = [
   ),
   grant('undo', ['iam:DeleteRolePolicy'], [roles], 'to take the denial away'),
 ];
+
+/** A function whose name is known, with its versions and aliases; no right on roles where its role is kept. */
+export function narrow({ known, open }: KnownInput): { [resource: string]: string[] } {
+  const { function: named, role = 'keep' } = known;
+  const narrowed: { [resource: string]: string[] } = {};
+  if (typeof named === 'string') {
+    const base = named.startsWith('arn:') ? named : functions.replace(/\*$/, named);
+    narrowed[functions] = [base, `${base}:*`];
+  }
+  if (role === 'keep' && !open.includes('role')) narrowed[roles] = [];
+  return narrowed;
+}

@@ -124,14 +124,7 @@ test('actions are described from their own contract', async () => {
 });
 
 test('permissions are manifests for whom was asked, with the configured responders', async () => {
-  const { stdout } = await firebreak([
-    'action',
-    'permissions',
-    '--service-account',
-    'ops/engine',
-    '-c',
-    'none.yaml',
-  ]);
+  const { stdout } = await firebreak(['permissions', '--service-account', 'ops/engine', '-c', 'none.yaml']);
   const manifests = parseAllDocuments(stdout).map((document) => document.toJS());
   const role = manifests.find(
     ({ kind, metadata }) => kind === 'ClusterRole' && metadata.name === 'firebreak-engine',
@@ -150,7 +143,9 @@ test('permissions are manifests for whom was asked, with the configured responde
     join(house.dir, 'group.yaml'),
     `${await readFile(join(house.dir, 'firebreak.yaml'), 'utf8')}responderGroup: blue-team\n`,
   );
-  const configured = await firebreak(['action', 'permissions', '-c', 'group.yaml'], { cwd: house.dir });
+  const configured = await firebreak(['permissions', '--all-actions', '-c', 'group.yaml'], {
+    cwd: house.dir,
+  });
   expect(configured.stdout).toContain('name: blue-team');
 });
 
