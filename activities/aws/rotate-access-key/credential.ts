@@ -3,7 +3,8 @@ import { Secret } from '../../../domain/secret.ts';
 import type { AwsCredential } from '../accounts.ts';
 import type { Input } from './input.ts';
 
-const pair = z.object({ accessKeyId: z.string().min(16).max(128), secretAccessKey: z.string().min(1) });
+/** Whatever else stood there would be lost when it is replaced: then it is no key. */
+const pair = z.strictObject({ accessKeyId: z.string().min(16).max(128), secretAccessKey: z.string().min(1) });
 
 /** A key as its consumers read it. */
 export function written({ accessKeyId, secretAccessKey }: AwsCredential, format: Input['format']): Secret {
