@@ -22,6 +22,9 @@ const shape = z.object({
   actor: z.object({ name: z.string().default('') }).prefault({}),
 });
 
+/** For the description of the API. */
+export const envelope = z.object({ events: z.array(shape) });
+
 /** As many events as are taken in of one envelope; Distribution sends one. */
 const mostEvents = 1_000;
 

@@ -21,7 +21,7 @@ import type { Tokens } from './tokens.ts';
 
 export interface StateLimits extends EvidenceLimits {
   maxRefusalsPerMinute: number;
-  /** `defaultRegistryEventLimits` when absent. */
+  /** 64 MiB and 90 days of each registry when absent. */
   registryEvents?: RegistryEventLimits;
 }
 

@@ -7,7 +7,7 @@ import { sha256 } from '../../domain/json.ts';
 import type { RegistryEvents } from '../../domain/registry-event.ts';
 import type { GatewayLimits, TokenIdentity } from '../dependencies.ts';
 import { Problem } from '../problem.ts';
-import { readEnvelope, type Notification } from '../registry-envelope.ts';
+import { envelope, readEnvelope, type Notification } from '../registry-envelope.ts';
 import { identityOf } from './authentication.ts';
 import { problemsFor, registryEventsResponse, secured } from './schemas.ts';
 
@@ -50,6 +50,7 @@ export function addRegistryEventRoutes(
           'registry-events',
         ),
         params: z.object({ registry: z.string() }),
+        body: envelope,
         response: { 200: registryEventsResponse, ...problemsFor([401, 403, 404, 415, 429, 503]) },
       },
     },

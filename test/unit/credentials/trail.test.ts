@@ -110,8 +110,8 @@ test('images that ECR took in, and the tags that were set; refused ones are none
   });
 });
 
+const assume = (id: string) => ({ responseElements: { credentials: { accessKeyId: id } } });
 test('images that a session of the key pushed are its images too, however long the chain', async () => {
-  const assume = (id: string) => ({ responseElements: { credentials: { accessKeyId: id } } });
   events[key] = [event('1', 1, assume('ASIAONE'), 'AssumeRole')];
   events['ASIAONE'] = [
     event('2', 2, assume('ASIATWO'), 'AssumeRole'),

@@ -179,6 +179,7 @@ test('the description is OpenAPI 3.1 and names every route, its scope and its er
     'post /v1/incidents',
     'post /v1/incidents/{id}/commands',
     'post /v1/incidents/{id}/decisions',
+    'post /v1/registry-events/{registry}',
   ]);
   const falco = paths['/v1/alerts/falco']?.['post'];
   expect(Object.keys(falco?.responses ?? {})).toEqual([

@@ -194,3 +194,18 @@ describe('fields of a wrong form', () => {
     ]);
   });
 });
+
+test('audit logs are a file or several, with absolute paths; registry events are bounded', async () => {
+  const cluster = '{ name: shop, environment: production, kubeconfig: kubeconfig';
+  const one = await load(changed(cluster, `${cluster}, auditLog: logs/audit.log`));
+  expect(one.configuration.clusters[0]?.auditLog).toEqual([join(one.directory, 'logs/audit.log')]);
+  const two = await load(changed(cluster, `${cluster}, auditLog: [/var/log/a.log, b.log]`));
+  expect(two.configuration.clusters[0]?.auditLog).toEqual(['/var/log/a.log', join(two.directory, 'b.log')]);
+  const none = await load(good);
+  expect(none.configuration.clusters[0]?.auditLog).toEqual([]);
+  expect(none.configuration.registryEvents).toEqual({ maxBytes: 67_108_864, maxAgeMs: 90 * 86_400_000 });
+  const small = await load(`${good}registryEvents: { maxBytes: 2097152, keep: 7d }\n`);
+  expect(small.configuration.registryEvents).toEqual({ maxBytes: 2_097_152, maxAgeMs: 7 * 86_400_000 });
+  const [fault] = await faults(`${good}registryEvents: { keep: never }\n`);
+  expect(fault).toMatchObject({ field: 'registryEvents.keep' });
+});
