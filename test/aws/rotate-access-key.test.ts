@@ -187,15 +187,15 @@ describe('a worker that is killed', () => {
       const ends: string[] = [];
       for (let nth = 1; ; nth++) {
         const one = await house.user({ store: nth % 2 === 0 ? 'vault' : 'local' });
-        const { mandate } = await planned(house, house.rotate, one.input);
-        if (verb === 'undo') await run(house, house.rotate, 'apply', mandate);
-        const { at } = await killedAt(house, house.rotate, verb, mandate, nth);
+        const { mandate } = await planned(house, house.hasty, one.input);
+        if (verb === 'undo') await run(house, house.hasty, 'apply', mandate);
+        const { at } = await killedAt(house, house.hasty, verb, mandate, nth);
         if (at === undefined) break;
         ends.push(at);
         if (verb === 'apply') {
           const fresh = await settled(one, 'Inactive');
           expect(await house.works(fresh)).toBe(true);
-          expect(await run(house, house.rotate, 'verify', mandate)).toMatchObject({ state: 'in-place' });
+          expect(await run(house, house.hasty, 'verify', mandate)).toMatchObject({ state: 'in-place' });
           expect(leaked(house, [one.old, fresh])).toEqual([]);
         } else {
           const keys = await house.keys(one.user);
@@ -215,16 +215,16 @@ describe('a worker that is killed', () => {
 
   test('right after CreateAccessKey, four times over: one key in the end, and every orphan gone', async () => {
     const one = await house.user();
-    const { mandate } = await planned(house, house.rotate, one.input);
+    const { mandate } = await planned(house, house.hasty, one.input);
     const intents: Intents = new Map();
     for (let kill = 0; kill < 4; kill++) {
       const atBoundary = killingAt('created key');
-      await expect(run(house, house.rotate, 'apply', mandate, { intents, atBoundary })).rejects.toThrow(
+      await expect(run(house, house.hasty, 'apply', mandate, { intents, atBoundary })).rejects.toThrow(
         Killed,
       );
       expect(other(await house.keys(one.user), one.old.accessKeyId)).toHaveLength(1);
     }
-    const applied = await run(house, house.rotate, 'apply', mandate, { intents });
+    const applied = await run(house, house.hasty, 'apply', mandate, { intents });
     await settled(one, 'Inactive');
     expect(applied.changes.filter(({ verb }) => verb === 'delete')).toHaveLength(1);
   }, 60_000);
@@ -238,24 +238,24 @@ describe('a worker that is killed', () => {
     'or whose answer to %s is lost',
     async (operation) => {
       const one = await house.user({ store: 'vault' });
-      const { mandate } = await planned(house, house.rotate, one.input);
+      const { mandate } = await planned(house, house.hasty, one.input);
       const intents: Intents = new Map();
       house.aws.fault(operation, 'lose-answer');
-      await run(house, house.rotate, 'apply', mandate, { intents }).catch(() =>
-        run(house, house.rotate, 'apply', mandate, { intents }),
+      await run(house, house.hasty, 'apply', mandate, { intents }).catch(() =>
+        run(house, house.hasty, 'apply', mandate, { intents }),
       );
       await settled(one, 'Inactive');
-      expect(await run(house, house.rotate, 'verify', mandate)).toMatchObject({ state: 'in-place' });
+      expect(await run(house, house.hasty, 'verify', mandate)).toMatchObject({ state: 'in-place' });
     },
     60_000,
   );
 
   test('an undo after a kill right after CreateAccessKey removes the key that nobody has', async () => {
     const one = await house.user();
-    const { mandate } = await planned(house, house.rotate, one.input);
+    const { mandate } = await planned(house, house.hasty, one.input);
     const atBoundary = killingAt('created key');
-    await expect(run(house, house.rotate, 'apply', mandate, { atBoundary })).rejects.toThrow(Killed);
-    expect(await run(house, house.rotate, 'undo', mandate)).toMatchObject({ conflicts: [] });
+    await expect(run(house, house.hasty, 'apply', mandate, { atBoundary })).rejects.toThrow(Killed);
+    expect(await run(house, house.hasty, 'undo', mandate)).toMatchObject({ conflicts: [] });
     expect(await house.keys(one.user)).toEqual({ [one.old.accessKeyId]: 'Active' });
   }, 60_000);
 });
@@ -275,11 +275,11 @@ describe('a clear choice, and nothing touched', () => {
 
   test('with a second key that came after the approval', async () => {
     const one = await house.user();
-    const { mandate } = await planned(house, house.rotate, one.input);
+    const { mandate } = await planned(house, house.hasty, one.input);
     const second = await house.aws.createKey(one.user);
     const intents: Intents = new Map();
     for (let attempt = 0; attempt < 2; attempt++)
-      await refusedWith(run(house, house.rotate, 'apply', mandate, { intents }), 'FB3340');
+      await refusedWith(run(house, house.hasty, 'apply', mandate, { intents }), 'FB3340');
     expect(await house.keys(one.user)).toEqual({
       [one.old.accessKeyId]: 'Active',
       [second.accessKeyId]: 'Active',
@@ -301,17 +301,17 @@ describe('a clear choice, and nothing touched', () => {
   test("with somebody else's key in the place of the one that a killed worker was about to make", async () => {
     for (const trailDelay of [0, 60_000]) {
       const one = await house.user();
-      const { mandate } = await planned(house, house.rotate, one.input);
+      const { mandate } = await planned(house, house.hasty, one.input);
       const intents: Intents = new Map();
       const atBoundary = killingAt('create key');
-      await expect(run(house, house.rotate, 'apply', mandate, { intents, atBoundary })).rejects.toThrow(
+      await expect(run(house, house.hasty, 'apply', mandate, { intents, atBoundary })).rejects.toThrow(
         Killed,
       );
       const theirs = await house.aws.createKey(one.user);
       // Either CloudTrail says whose it is, or its use does.
       house.aws.setTrailDelay(trailDelay);
       if (trailDelay > 0) await house.use(theirs);
-      const message = await refusedWith(run(house, house.rotate, 'apply', mandate, { intents }), 'FB3341');
+      const message = await refusedWith(run(house, house.hasty, 'apply', mandate, { intents }), 'FB3341');
       house.aws.setTrailDelay(0);
       expect(message).toContain(theirs.accessKeyId);
       expect(message).toContain(trailDelay > 0 ? 'it has been used' : 'testbed-admin made it');
@@ -319,7 +319,7 @@ describe('a clear choice, and nothing touched', () => {
         [one.old.accessKeyId]: 'Active',
         [theirs.accessKeyId]: 'Active',
       });
-      const undone = await run(house, house.rotate, 'undo', mandate);
+      const undone = await run(house, house.hasty, 'undo', mandate);
       expect(undone.conflicts).toEqual([
         { object: `AccessKey ${theirs.accessKeyId}`, why: expect.stringContaining('FB3341') },
       ]);
@@ -396,14 +396,14 @@ test('a store that somebody writes meanwhile keeps what they wrote, and no key i
   await expect(run(house, house.rotate, 'apply', mandate, { atBoundary })).rejects.toThrow('FB3402');
   expect(await house.keys(one.user)).toEqual({ [one.old.accessKeyId]: 'Active' });
   expect((await store.read(path, call))?.value.reveal()).toBe('written by somebody else');
-});
+}, 60_000);
 
 test('two workers at once leave one managed key, stored', async () => {
   const one = await house.user();
-  const { mandate } = await planned(house, house.rotate, one.input);
+  const { mandate } = await planned(house, house.hasty, one.input);
   const intents: Intents = new Map();
-  await Promise.allSettled([1, 2].map(() => run(house, house.rotate, 'apply', mandate, { intents })));
-  await run(house, house.rotate, 'apply', mandate, { intents });
+  await Promise.allSettled([1, 2].map(() => run(house, house.hasty, 'apply', mandate, { intents })));
+  await run(house, house.hasty, 'apply', mandate, { intents });
   const fresh = await settled(one, 'Inactive');
   expect(await house.works(fresh)).toBe(true);
 }, 60_000);
@@ -463,4 +463,4 @@ test('nothing that was said in all of this holds a secret of what was made', asy
   await run(house, house.rotate, 'apply', mandate);
   expect(leaked(house, [one.old, await house.stored(one.input.secret)])).toEqual([]);
   expect(house.said.length).toBeGreaterThan(50);
-});
+}, 120_000);

@@ -25,7 +25,7 @@ const secret = new Secret(value);
 
 test('no secret gets into a message, and a question keeps its buttons', async () => {
   const { alert } = notice;
-  if (alert === undefined) throw new Error('the notice has no alert');
+  if (alert === null) throw new Error('the notice has no alert');
   const leaky = {
     ...notice,
     title: `Rotate ${secret.reveal()}`,
