@@ -6,6 +6,7 @@ import { openAccessLog } from '../../stores/access-log.ts';
 import type { Step } from '../../stores/durable.ts';
 import { openEvidence } from '../../stores/evidence.ts';
 import { openLedger } from '../../stores/ledger.ts';
+import { openRegistryEvents } from '../../stores/registry-events.ts';
 import { chain } from './ledger-entries.ts';
 
 const [what, dir = '', gate = '-', variant = 'a'] = process.argv.slice(2);
@@ -43,6 +44,20 @@ switch (what) {
     const log = await openAccessLog(dir, { maxRefusalsPerMinute: 10 });
     for (let n = 1; n <= 50_000; n++) {
       await log.append({ outcome: 'accepted', kind: 'alert', actor: 'a', detail: { n } });
+      say(`acknowledged ${n}`);
+    }
+    break;
+  }
+  case 'registry-events': {
+    const events = await openRegistryEvents(dir, {
+      maxBytes: 20_000,
+      maxAgeMs: 86_400_000,
+      segmentBytes: 2_000,
+    });
+    const same = { at: '2026-01-01T00:00:00.000Z', action: 'push', actor: 'ci', address: '', agent: '' };
+    for (let n = 1; n <= 50_000; n++) {
+      const event = { ...same, id: `${n}`, repository: 'shop', tag: '', digest: '', image: true };
+      await events.append('images', { events: [event] });
       say(`acknowledged ${n}`);
     }
     break;

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { RegistryEvent } from '../../../domain/registry-event.ts';
 import { openRegistryEvents, type FileRegistryEvents } from '../../../stores/registry-events.ts';
-import { temporaryDirectory } from '../../support/store-processes.ts';
+import { killWriter, temporaryDirectory } from '../../support/store-processes.ts';
 
 const limits = { maxBytes: 1_000_000, maxAgeMs: 86_400_000 };
 const always = { since: '2000-01-01T00:00:00Z', until: '2100-01-01T00:00:00Z', most: 1_000_000 };
@@ -144,6 +144,27 @@ test('what is too old makes room once something new comes', async () => {
     count: 1,
     dropped: { events: 1, until: '2026-01-01T00:00:00.000Z' },
   });
+});
+
+test('a writer that is killed loses nothing that it acknowledged: it is there, or counted as dropped', async () => {
+  for (const many of [37, 211]) {
+    const folder = await temporaryDirectory();
+    const lines = await killWriter(['registry-events', folder], (line) => line === `acknowledged ${many}`);
+    const acknowledged = Number(lines.at(-1)?.split(' ')[1]);
+    const store = await openRegistryEvents(folder, { ...limits, maxBytes: 20_000, segmentBytes: 2_000 });
+    opened.push(store);
+    // The lock went with its holder, and what was acknowledged last is known.
+    const again = await store.append('images', { events: [event(String(acknowledged)), event('new')] });
+    expect(again).toEqual({ stored: 1, known: 1 });
+    const { events, dropped, unreadable } = await find(store);
+    expect(unreadable).toBe(0);
+    const kept = events.map(({ id }) => id).filter((id) => id !== 'new');
+    const first = Number(kept[0]);
+    // Without a gap up to the last, which may not have been acknowledged.
+    expect(kept).toEqual(kept.map((_, index) => String(first + index)));
+    expect(Number(kept.at(-1))).toBeGreaterThanOrEqual(acknowledged);
+    expect(dropped?.events ?? 0).toBe(first - 1);
+  }
 });
 
 test('whatever order and size: each acknowledged event is found once, or counted as dropped', async () => {
