@@ -17,9 +17,9 @@ function documentOf(Statement: AllowStatement[]): PolicyDocument {
 }
 
 /**
- * The same rights in as many documents as it takes for each to fit. A statement that is too long for one is divided, by its actions, then by its resources.
+ * The same rights in as many documents as it takes for each to fit. A statement that is too long for one is divided by its actions.
  * None for a document without statements.
- * @throws RangeError when one action on one resource does not fit
+ * @throws RangeError when one action on its resources does not fit
  */
 export function splitPolicy(document: PolicyDocument, limit = MANAGED_POLICY_CHARACTERS): PolicyDocument[] {
   const documents: PolicyDocument[] = [];
@@ -34,19 +34,11 @@ export function splitPolicy(document: PolicyDocument, limit = MANAGED_POLICY_CHA
 
 function fitting(statement: AllowStatement, limit: number): AllowStatement[] {
   if (sizeOf(documentOf([statement])) <= limit) return [statement];
-  if (Action.length > 1) {
-    const [first, second] = halves(Action);
-    return [
-      { ...statement, Sid: `${Sid}a`, Action: first },
-      { ...statement, Sid: `${Sid}b`, Action: second },
-    ];
-  }
-  if (Resource.length > 1) {
-    const [first, second] = halves(Resource);
-    return [
-      { ...statement, Sid: `${Sid}c`, Resource: first },
-      { ...statement, Sid: `${Sid}d`, Resource: second },
-    ];
-  }
-  return undefined;
+  const { Sid, Action } = statement;
+  const middle = Math.ceil(Action.length / 2);
+  if (middle === Action.length) throw new RangeError(`statement ${Sid} does not fit into a policy of IAM`);
+  return [
+    ...fitting({ ...statement, Sid: `${Sid}a`, Action: Action.slice(0, middle) }, limit),
+    ...fitting({ ...statement, Sid: `${Sid}b`, Action: Action.slice(middle) }, limit),
+  ];
 }

@@ -243,6 +243,17 @@ test('a policy that is too long is divided into some that fit and grant the same
   );
 }, 60_000);
 
+test('a statement that is too long for one policy is divided by its actions', () => {
+  const actions = Array.from({ length: 700 }, (_, at) => `iam:GetSomethingOfNumber${at}`);
+  const whole = policyOf([{ system: 'aws', actions, resources: ['*'], why: 'a test', verb: 'plan' }], place);
+  expect(whole.Statement).toHaveLength(1);
+  const parts = splitPolicy(whole);
+  expect(parts.length).toBeGreaterThan(3);
+  for (const part of parts) expect(sizeOf(part)).toBeLessThanOrEqual(MANAGED_POLICY_CHARACTERS);
+  expect(parts.flatMap(grants).toSorted()).toEqual(grants(whole).toSorted());
+  expect(() => splitPolicy(whole, 100)).toThrow('does not fit into a policy of IAM');
+});
+
 test('a boundary that is too long limits the actions only, with every deny in it, and says so', () => {
   const many = Array.from({ length: 60 }, (_, at) => ({
     system: 'aws' as const,
