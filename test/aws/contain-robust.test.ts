@@ -33,10 +33,11 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => house?.close());
 
+const sized = (size: number) =>
+  text(documentOf({ Effect: 'Allow', Action: '*', Resource: '*', Sid: 'S'.repeat(size) }));
+
 /** Fills IAM's quotas of inline policies up, so that a denial has no room. */
 async function crowd(user: string, role: string): Promise<void> {
-  const sized = (size: number) =>
-    text(documentOf({ Effect: 'Allow', Action: '*', Resource: '*', Sid: 'S'.repeat(size) }));
   for (const [PolicyName, size] of Object.entries({ one: 100, two: 780, three: 780 })) {
     await house.iam.send(
       new PutUserPolicyCommand({ UserName: user, PolicyName, PolicyDocument: sized(size) }),
