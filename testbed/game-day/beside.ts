@@ -133,7 +133,7 @@ async function startImages(
   const htpasswd = `${lines.join('\n')}\n`;
   await vault.put('registry/htpasswd', htpasswd);
   const scope = ['--scope', 'registry-events', '--label', 'notifications'];
-  const { stdout } = await firebreak.command(['token', 'create', '--owner', 'images', ...scope]);
+  const { stdout } = await firebreak.command(['token', 'create', '--owner', 'dana', ...scope]);
   const token = stdout.trim();
   const registry = await startRegistry({
     htpasswd,

@@ -8,7 +8,7 @@ import type { Beside } from './beside.ts';
 import { objectsOf } from './cluster.ts';
 import type { Rehearsal } from './rehearsal.ts';
 import { steal, type Loot } from './stolen.ts';
-import { provenAt, timesOf, type Entry, type Times } from './times.ts';
+import { appliedAt, provenAt, timesOf, type Entry, type Times } from './times.ts';
 
 /** Everything a rehearsal needs, up and ready. */
 export interface House {
@@ -126,7 +126,7 @@ function listed(
   entries: readonly Entry[],
   began: number,
 ): NonNullable<Played['pushed']> {
-  const at = provenAt(entries, step);
+  const at = appliedAt(entries, step);
   return {
     digests: loot.flatMap(({ pushed }) => pushed).length,
     listedMs: at === undefined ? undefined : at - began,

@@ -19,6 +19,12 @@ export interface Times {
   closed?: number;
 }
 
+/** When a step was last carried out. Milliseconds since the epoch; undefined when it was not. */
+export function appliedAt(entries: readonly Entry[], step: string): number | undefined {
+  const found = entries.findLast(({ kind, data }) => kind === 'step.applied' && data['step'] === step);
+  return found === undefined ? undefined : Date.parse(found.at);
+}
+
 /** When a step was last verified: measured, and not evaluated. Milliseconds since the epoch; undefined when it was not. */
 export function provenAt(entries: readonly Entry[], step: string): number | undefined {
   const found = entries.findLast(
