@@ -48,7 +48,7 @@ export async function startParts(dir: string, ending: (() => Promise<void>)[]): 
 
 /** Gives the engine the rights that its actions need, and no more. @throws Error with what kubectl said */
 export async function grantRights(kubernetes: Kubernetes, firebreak: Firebreak): Promise<void> {
-  const { stdout } = await firebreak.command(['action', 'permissions', '--user', engineUser]);
+  const { stdout } = await firebreak.command(['permissions', '--system', 'kubernetes', '--user', engineUser]);
   const granted = await kubectl(kubernetes, kubernetes.adminKubeconfig, ['apply', '-f', '-'], stdout);
   if (granted.code !== 0) throw new Error(granted.stderr);
 }
