@@ -1,4 +1,4 @@
-import { filled, type DenyStatement, type PolicyPlace } from './policy.ts';
+import type { DenyStatement } from './policy.ts';
 
 /** What the engine must not touch, whatever else allows it. ARNs; a `*` stands for any text. */
 export interface Guarded {
@@ -26,7 +26,7 @@ const trail = [
   'cloudtrail:UpdateTrail',
 ];
 
-/** Root itself takes no policy; these open a session of it, or change what it and the account are. */
+/** Root itself is no resource that a policy may name; these open a session of it, or change what it and the account are. */
 const root = [
   'account:*',
   'iam:DisableOrganizationsRootCredentialsManagement',
@@ -37,14 +37,12 @@ const root = [
 ];
 
 /** Explicit denies: they beat every allow, in whichever policy of the engine somebody adds one. A wildcard here denies more, and grants nothing. */
-export function guardOf(
-  place: PolicyPlace,
-  { engine, policies, breakGlass, evidence }: Guarded,
-): DenyStatement[] {
-  const rootUser = filled('arn:${partition}:iam::${account}:root', place);
+export function guardOf({ engine, policies, breakGlass, evidence }: Guarded): DenyStatement[] {
+  // IAM takes no policy that names root.
+  const named = breakGlass.filter((arn) => !arn.endsWith(':root'));
   return [
     deny('Itself', { NotAction: reads }, [...engine, ...policies]),
-    deny('BreakGlassAndRoot', { NotAction: reads }, [rootUser, ...breakGlass]),
+    ...(named.length === 0 ? [] : [deny('BreakGlass', { NotAction: reads }, named)]),
     deny('Root', { Action: root }, ['*']),
     deny('Organizations', { Action: ['organizations:*'] }, ['*']),
     deny('Trail', { Action: trail }, ['*']),

@@ -69,7 +69,7 @@ export function rightsOf(place: RightsPlace, permissions: readonly AwsPermission
       `a role takes ${MANAGED_POLICIES_A_ROLE} managed policies: choose fewer playbooks, or ask AWS for a higher quota`,
     );
   }
-  const guard = guardOf(place, {
+  const guard = guardOf({
     engine: engine === undefined ? [] : [engine],
     policies: [`arn:${partition}:iam::${account}:policy/${base}*`],
     breakGlass: place.breakGlass,

@@ -1,4 +1,9 @@
-import { PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import {
+  AttachRolePolicyCommand,
+  DeleteRolePolicyCommand,
+  PutRolePermissionsBoundaryCommand,
+  PutRolePolicyCommand,
+} from '@aws-sdk/client-iam';
 import {
   CreateEventSourceMappingCommand,
   CreateFunctionCommand,
@@ -15,6 +20,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { containFunction } from '../../activities/aws/contain-function.ts';
+import { rightsOf } from '../../activities/aws/rights.ts';
 import type { Action, Mandate } from '../../domain/action.ts';
 import { failureTypes } from '../../domain/failure-types.ts';
 import type { JsonObject } from '../../domain/json.ts';
@@ -288,6 +294,44 @@ test('a policy of our name that somebody wrote after the plan is kept as evidenc
   await house.iam.send(new PutRolePolicyCommand({ RoleName: one.role, PolicyName, PolicyDocument }));
   expect((await applied(mandate)).artefacts).toHaveLength(1);
 }, 60_000);
+
+test('it runs under what `firebreak permissions` prints, attached as the guide says; the engine cannot lift it', async () => {
+  const { id: account, region, partition, breakGlass, name } = house.account;
+  const engine = house.engineRoleArn;
+  const permissions = action.permissions.filter((permission) => permission.system === 'aws');
+  const managed = [`arn:aws:lambda:${region}:${account}:function:shop-*`];
+  const place = { name, account, region, partition, engine, breakGlass, managed, evidence: [] };
+  const { policies, guard, boundary } = rightsOf(place, permissions);
+  for (const policy of [...policies, guard]) {
+    const PolicyArn = await house.aws.createPolicy(policy.name, policy.document);
+    await house.iam.send(new AttachRolePolicyCommand({ RoleName: 'firebreak', PolicyArn }));
+  }
+  const PermissionsBoundary = await house.aws.createPolicy(boundary.name, boundary.document);
+  await house.iam.send(new PutRolePermissionsBoundaryCommand({ RoleName: 'firebreak', PermissionsBoundary }));
+  const all = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
+  // Whatever somebody adds: the policy of before gives way to one that allows everything.
+  const everything = { RoleName: 'firebreak', PolicyName: 'generated', PolicyDocument: JSON.stringify(all) };
+  const { iam } = house.account.clients('inc-1');
+  const more = () =>
+    iam.send(new PutRolePolicyCommand(everything)).then(
+      () => 'done',
+      (error: Error) => `${error.name}: ${error.message}`,
+    );
+  await house.iam.send(new DeleteRolePolicyCommand({ RoleName: 'firebreak', PolicyName: 'generated' }));
+  const one = await world({ reserved: 4, provisioned: 2 });
+  const before = await picture(one);
+  const { mandate } = await planned({ function: one.name, role: 'deny' });
+  await applied(mandate);
+  expect(await action.verify(house.context(), mandate)).toMatchObject({ verdict: 'evaluated' });
+  await action.undo(house.context(), mandate);
+  expect(await picture(one)).toEqual(before);
+  expect(await more()).toMatch(/^AccessDenied.*explicit deny/);
+  await house.iam.send(new PutRolePolicyCommand(everything));
+  expect(await more()).toMatch(/^AccessDenied.*explicit deny/);
+  // Managed functions are named shop-*.
+  await createFunction('billing', one.roleArn);
+  await expect(planned({ function: 'billing' })).rejects.toMatchObject({ type: 'FB3302' });
+}, 120_000);
 
 test('every permission is used, and nothing else was asked for', () => {
   const { id: account, region, partition } = house.account;

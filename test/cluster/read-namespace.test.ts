@@ -10,6 +10,8 @@ import { openEvidence } from '../../stores/evidence.ts';
 import { startKubernetes, type Kubernetes } from '../../testbed/kubernetes.ts';
 import { waitFor } from '../../testbed/process.ts';
 import { readingContext } from '../support/action-context.ts';
+import { requestsBy } from '../support/audit-log.ts';
+import { kubernetesPermissionsUsed } from '../support/permissions-used.ts';
 import { temporaryDirectory } from '../support/store-processes.ts';
 
 type Input = { cluster: string; namespace: string };
@@ -150,3 +152,8 @@ test('a namesake is told from the namespace that was planned for', async () => {
   expect(outputs['uid']).not.toBe(mandate.authority.targets[0]?.uid);
   expect(await action.verify(context(), mandate)).toMatchObject({ verdict: 'unverifiable' });
 }, 60_000);
+
+test('every right is used, and nothing else was asked for', async () => {
+  const requests = await requestsBy(kubernetes.auditLogFile, 'reader');
+  expect(kubernetesPermissionsUsed(action, requests)).toEqual({ unused: [], undeclared: [] });
+});

@@ -19,7 +19,7 @@ const place: RightsPlace = {
   region: 'eu-central-1',
   partition: 'aws',
   engine,
-  breakGlass: [breakGlass],
+  breakGlass: [breakGlass, `arn:aws:iam::${account}:root`],
   managed: [],
   evidence: [bucket, key],
 };
@@ -209,6 +209,18 @@ test('who the engine is must be known for it to be kept from itself; it is said 
   expect(rightsOf(unknown, permissions).notes).toEqual([
     expect.stringContaining('accounts.production.principal'),
   ]);
+});
+
+test('no document names what IAM takes in no policy', () => {
+  // AWS: "IAM resource path must either be "*" or start with user/, …": https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
+  const documents = [...rights.policies, rights.guard, rights.boundary].map(({ document }) => document);
+  for (const { Statement } of documents) {
+    for (const { Sid, Resource } of Statement) {
+      expect(Sid).toMatch(/^[A-Za-z0-9]+$/);
+      for (const arn of Resource.filter((one) => one.includes(':iam:')))
+        expect(arn).toMatch(/:(user|role|policy)\//);
+    }
+  }
 });
 
 const anyPermission = fc.record({
