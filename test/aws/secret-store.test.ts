@@ -66,10 +66,13 @@ describe('the store in AWS Secrets Manager', () => {
     async (operation) => {
       const path = fresh();
       const { version } = await store.write(path, new Secret('first'), call);
-      house.aws.fault(`secretsmanager:${operation}`, 'lose-answer');
+      const calls = () => house.aws.calls().filter(({ action }) => action === operation).length;
+      const before = calls();
+      house.aws.fault(operation, 'lose-answer');
       const written = await store
         .write(path, new Secret('second'), { ...call, version })
         .catch(() => store.write(path, new Secret('second'), { ...call, version }));
+      expect(calls() - before).toBeGreaterThan(1);
       expect(await store.read(path, call)).toMatchObject(written);
       expect((await store.read(path, call))?.value.reveal()).toBe('second');
       expect((await store.previous(path, call))?.reveal()).toBe('first');
@@ -78,7 +81,7 @@ describe('the store in AWS Secrets Manager', () => {
 
   test('an answer to CreateSecret that is lost is success', async () => {
     const path = fresh();
-    house.aws.fault('secretsmanager:CreateSecret', 'lose-answer');
+    house.aws.fault('CreateSecret', 'lose-answer');
     await store.write(path, new Secret('value'), call);
     expect((await store.read(path, call))?.value.reveal()).toBe('value');
   });
