@@ -12,6 +12,8 @@ import { startKubernetes } from '../../testbed/kubernetes.ts';
 import type { Kubernetes } from '../../testbed/kubernetes.ts';
 import { waitFor } from '../../testbed/process.ts';
 import { readingContext } from '../support/action-context.ts';
+import { requestsBy } from '../support/audit-log.ts';
+import { kubernetesPermissionsUsed } from '../support/permissions-used.ts';
 import { temporaryDirectory } from '../support/store-processes.ts';
 
 const engine = 'firebreak-engine';
@@ -250,3 +252,65 @@ test('a cluster that is down is a failure that is tried again, and says so', asy
     await kubernetes.startApiServer();
   }
 }, 120_000);
+
+test('the owners of a pod are read, whichever controller it is', async () => {
+  const namespace = 'owned';
+  const template = {
+    metadata: { labels: { app: 'owned' } },
+    spec: { restartPolicy: 'Never', containers: [{ name: 'app', image: 'registry.example/app:1' }] },
+  };
+  const always = { ...template, spec: { ...template.spec, restartPolicy: 'Always' } };
+  const selector = { matchLabels: { app: 'owned' } };
+  const nowhere = { ...always, spec: { ...always.spec, nodeSelector: { nowhere: 'at-all' } } };
+  const controllers = [
+    { apiVersion: 'v1', kind: 'ReplicationController', spec: { replicas: 0, template: always } },
+    {
+      apiVersion: 'apps/v1',
+      kind: 'StatefulSet',
+      spec: { replicas: 0, selector, template: always, serviceName: 'x' },
+    },
+    { apiVersion: 'apps/v1', kind: 'DaemonSet', spec: { selector, template: nowhere } },
+    { apiVersion: 'batch/v1', kind: 'Job', spec: { suspend: true, template } },
+    {
+      apiVersion: 'batch/v1',
+      kind: 'CronJob',
+      spec: { suspend: true, schedule: '0 0 1 1 *', jobTemplate: { spec: { template } } },
+    },
+  ].map((one) => ({ ...one, metadata: { name: one.kind.toLowerCase(), namespace } }));
+  await apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }, ...controllers]);
+  await waitFor('the default ServiceAccount', async () =>
+    (await kubectl('get', 'serviceaccounts', '-n', namespace, '-o', 'name')).includes('/default'),
+  );
+  const ownerReferences = await Promise.all(
+    controllers.map(async ({ apiVersion, kind, metadata: { name } }) => {
+      const uid = await kubectl('get', kind, name, '-n', namespace, '-o', 'jsonpath={.metadata.uid}');
+      return { apiVersion, kind, name, uid };
+    }),
+  );
+  await apply([
+    {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'owned', namespace, ownerReferences },
+      spec: always.spec,
+    },
+  ]);
+  evidence = await openEvidence(await temporaryDirectory(), { maxTotalBytes: 1e8, maxArtefactBytes: 1e7 });
+  const context = readingContext(evidence);
+  const its = { ...input, namespace };
+  const plan = await action.plan(context, { incident: 'inc-1', step: 'evidence', input: its });
+  const mandate = {
+    incident: 'inc-1',
+    step: 'evidence',
+    input: its,
+    authority: plan.authority,
+    base: plan.snapshot,
+  };
+  const { unavailable } = await action.apply(context, mandate);
+  expect(unavailable.filter(({ what }) => what.startsWith('owner'))).toEqual([]);
+}, 60_000);
+
+test('every right is used, and nothing else was asked for', async () => {
+  const requests = await requestsBy(kubernetes.auditLogFile, engine);
+  expect(kubernetesPermissionsUsed(action, requests)).toEqual({ unused: [], undeclared: [] });
+});
