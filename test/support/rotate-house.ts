@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GetUserCommand, IAMClient, ListAccessKeysCommand } from '@aws-sdk/client-iam';
@@ -71,6 +71,10 @@ export async function openRotateHouse(): Promise<RotateHouse> {
   };
   return {
     ...house,
+    async close() {
+      await house.close();
+      await rm(directory, { recursive: true, force: true });
+    },
     rotate,
     hasty,
     remove,
