@@ -2,8 +2,6 @@ import type { AllowStatement, PolicyDocument, PolicyStatement } from './policy.t
 
 /** Characters of a managed policy, whitespace not counted: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html */
 export const MANAGED_POLICY_CHARACTERS = 6_144;
-/** Of all inline policies of a role together. */
-export const INLINE_ROLE_CHARACTERS = 10_240;
 /** Managed policies that may be attached to a role, unless AWS raised the quota. */
 export const MANAGED_POLICIES_A_ROLE = 10;
 

@@ -295,6 +295,26 @@ test('a policy of our name that somebody wrote after the plan is kept as evidenc
   expect((await applied(mandate)).artefacts).toHaveLength(1);
 }, 60_000);
 
+test('a quota of inline policies that is used up keeps no role from being denied; what made room comes back', async () => {
+  const one = await world();
+  const PolicyDocument = JSON.stringify({
+    Version: '2012-10-17',
+    Statement: [{ Sid: 'S'.repeat(10_000), Effect: 'Allow', Action: '*', Resource: '*' }],
+  });
+  await house.iam.send(new PutRolePolicyCommand({ RoleName: one.role, PolicyName: 'crowd', PolicyDocument }));
+  const before = await picture(one);
+  const { mandate } = await planned({ function: one.name, role: 'deny' });
+  await killedEverywhere(house, (context) => action.apply(context, mandate));
+  expect(Object.keys((await picture(one))['role'] as object)).not.toContain('crowd');
+  expect(await action.verify(house.context(), mandate)).toMatchObject({
+    state: 'in-place',
+    verdict: 'evaluated',
+  });
+  const { result } = await killedEverywhere(house, (context) => action.undo(context, mandate));
+  expect(result.conflicts).toEqual([]);
+  expect(await picture(one)).toEqual(before);
+}, 120_000);
+
 test('it runs under what `firebreak permissions` prints, attached as the guide says; the engine cannot lift it', async () => {
   const { id: account, region, partition, breakGlass, name } = house.account;
   const engine = house.engineRoleArn;

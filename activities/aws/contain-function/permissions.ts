@@ -41,6 +41,12 @@ export const permissions: Permission[] = [
     'to let no invocation start',
   ),
   grant('apply', ['lambda:UpdateEventSourceMapping'], [mappings], 'to disable what feeds it'),
+  grant(
+    'apply',
+    ['iam:DeleteRolePolicy', 'iam:ListRolePolicies'],
+    [roles],
+    "to make room where IAM's quota of inline policies is used up",
+  ),
   grant('apply', ['iam:PutRolePolicy'], [roles], 'to deny its role everything, or the sessions from before'),
   grant(
     'verify',

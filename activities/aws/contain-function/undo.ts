@@ -2,6 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { ActionContext, Mandate, Undone } from '../../../domain/action.ts';
 import type { Account } from '../accounts.ts';
 import type { Principal } from '../containment/principal.ts';
+import { restoreRoom } from '../containment/room.ts';
 import { restoreAll, restoredClaims } from '../containment/run.ts';
 import type { Input } from '../contain-function.ts';
 import { functionItems, roleItem } from './items.ts';
@@ -27,6 +28,12 @@ export async function undo(
     items.push(roleItem(place, { ...target, role: role.arn }, input.role));
   }
   const undone = await restoreAll(work, items);
+  if (role !== undefined && !('why' in role)) {
+    const room = await restoreRoom(work, place, role);
+    undone.changes.push(...room.changes);
+    undone.already += room.already;
+    undone.conflicts.push(...room.conflicts);
+  }
   if (role !== undefined && 'why' in role) {
     undone.conflicts.push({ object: snapshot.function.role, why: `${role.why}: left as it is` });
   }

@@ -10,7 +10,7 @@ export function grant(verb: Verb, actions: string[], resources: string[], why: s
 }
 
 /** A principal's ARNs when its name is known: in the root path, and in any other, for IAM's names are unique whatever their path. */
-export function principalArns(kind: 'user' | 'role', text: string): string[] {
+function principalArns(kind: 'user' | 'role', text: string): string[] {
   if (text.startsWith('arn:')) return [text];
   const name = text.slice(text.lastIndexOf('/') + 1);
   const base = kind === 'user' ? users : roles;
