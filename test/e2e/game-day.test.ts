@@ -43,7 +43,8 @@ test('stolen credentials are proven refused, what was pushed is listed, and no s
     "the registry's password of ci",
     'a token of ServiceAccount billing/deployer',
   ]);
-  for (const { refusedMs = 0, provenMs = 0 } of leaks) {
+  for (const { refusedMs = 0, provenMs = 0, verdict } of leaks) {
+    expect(verdict).toBe('verified');
     expect(refusedMs).toBeGreaterThan(0);
     expect(provenMs).toBeGreaterThan(0);
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hash } from 'bcryptjs';
 import type { Firebreak } from '../demo/firebreak.ts';
+import { startCloud, type Cloud } from './cloud.ts';
 import { startGitHub, type GitHubTestbed } from '../github.ts';
 import { startRegistry, type Registry } from '../registry.ts';
 import type { Rehearsal } from './rehearsal.ts';
@@ -12,6 +13,7 @@ export interface Beside {
   /** The secret store `vault`. */
   vault: Vault;
   github?: GitHubTestbed;
+  cloud?: Cloud;
   registry?: Registry;
   /** Of the registry's users, by name. */
   passwords: { [user: string]: string };
@@ -98,7 +100,15 @@ export async function startBeside(
       },
     ];
   }
+  if (needed.has('aws')) {
+    const cloud = await startCloud(ending);
+    beside.cloud = cloud;
+    Object.assign(env, cloud.env);
+    own["the engine's AWS key"] = cloud.env.AWS_SECRET_ACCESS_KEY;
+    configuration['accounts'] = [cloud.account];
+  }
   await firebreak.configure({ configuration, env, routes: reports });
+  await beside.cloud?.grant(firebreak);
   return beside;
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { kubectl } from '../demo/firebreak.ts';
 import { falcoAlert } from '../demo/shop.ts';
 import type { Kubernetes } from '../kubernetes.ts';
@@ -6,9 +7,10 @@ import type { SlackTestbed } from '../slack.ts';
 import type { Api, View } from './api.ts';
 import type { Beside } from './beside.ts';
 import { objectsOf } from './cluster.ts';
+import { leaksOf, pushedOf, type Leak, type PushedImages } from './leaks.ts';
 import type { Rehearsal } from './rehearsal.ts';
 import { steal, type Loot } from './stolen.ts';
-import { appliedAt, provenAt, timesOf, type Entry, type Times } from './times.ts';
+import { timesOf, type Times } from './times.ts';
 
 /** Everything a rehearsal needs, up and ready. */
 export interface House {
@@ -27,13 +29,13 @@ export interface Played {
   /** What was not as expected; empty when all was. */
   wrong: string[];
   times: Times;
-  /** What was stolen, and how long its thief had it: milliseconds since its first use. */
-  leaks: { what: string; refusedMs?: number; provenMs?: number }[];
-  /** What was pushed with it, and when Firebreak had listed it, since the incident was opened. */
-  pushed?: { digests: number; listedMs: number | undefined };
+  leaks: Leak[];
+  pushed?: PushedImages;
 }
 
 const approve = 'firebreak.approve';
+/** Stands in a rehearsal's inputs for the id of what is stolen first. */
+const stolenId = 'stolen.id';
 const everyMs = 100;
 const releaseMs = 90_000;
 
@@ -50,7 +52,7 @@ export async function play(house: House, playbook: string, rehearsal: Rehearsal)
     loot.push(one);
   }
   const began = Date.now();
-  const incident = await open(house, playbook, rehearsal);
+  const incident = await open(house, playbook, rehearsal, loot);
   house.seen(`opened: ${incident}`);
   const { expect } = rehearsal;
   const end = began + expect.within;
@@ -69,6 +71,13 @@ export async function play(house: House, playbook: string, rehearsal: Rehearsal)
         `step ${id} is ${step?.status ?? 'not there'}, not ${status}${step?.why === undefined ? '' : `: ${step.why}`}`,
       );
   }
+  for (const [name, value] of Object.entries(expect.outputs))
+    if (!isDeepStrictEqual(reached.outputs?.[name], value))
+      wrong.push(
+        `the output ${name} is ${JSON.stringify(reached.outputs?.[name]) ?? 'not there'}, not ${JSON.stringify(value)}`,
+      );
+  // Before the release: it lets a session that has not expired work again.
+  await Promise.all(loot.map((one) => one.caught()));
   if (rehearsal.release && reached.status !== 'closed') {
     await house.api.command('ada', incident, { command: 'release', reason: 'The rehearsal is over.' });
     const answers: Rehearsal['answers'] = [{ gate: 'release*', by: 'ben', verdict: 'approve' }];
@@ -82,58 +91,16 @@ export async function play(house: House, playbook: string, rehearsal: Rehearsal)
     if (last.status !== 'closed') wrong.push(`it was not released: it is ${last.status}`);
   }
   const entries = await house.api.ledger(incident);
-  const leaks: Played['leaks'] = [];
-  for (const one of loot) {
-    await one.caught();
-    const proven = provenAt(entries, one.provenBy);
-    if (one.refusedSince === undefined) wrong.push(`${one.what} still works`);
-    if (proven === undefined)
-      wrong.push(`that ${one.what} is refused was not verified by step ${one.provenBy}`);
-    leaks.push({
-      what: one.what,
-      ...(one.refusedSince === undefined ? {} : { refusedMs: one.refusedSince - one.leakedAt }),
-      ...(proven === undefined ? {} : { provenMs: proven - one.leakedAt }),
-    });
-  }
-  return {
-    playbook,
-    incident,
-    wrong: [...wrong, ...wronglyListed(expect.pushed, loot, reached)],
-    times: timesOf(entries, began),
-    leaks,
-    ...(expect.pushed === undefined ? {} : { pushed: listed(expect.pushed, loot, entries, began) }),
-  };
-}
-
-type Pushed = NonNullable<Rehearsal['expect']['pushed']>;
-
-function wronglyListed(
-  expected: Pushed | undefined,
-  loot: readonly Loot[],
-  { outputs = {} }: View,
-): string[] {
-  if (expected === undefined) return [];
-  const found = JSON.stringify(outputs[expected.output]);
-  const wanted = JSON.stringify(loot.flatMap(({ pushed }) => pushed).toSorted());
-  return found === wanted
-    ? []
-    : [`the output ${expected.output} is ${found ?? 'not there'}, and ${wanted} was pushed`];
-}
-
-function listed(
-  { 'found-by': step }: Pushed,
-  loot: readonly Loot[],
-  entries: readonly Entry[],
-  began: number,
-): NonNullable<Played['pushed']> {
-  const at = appliedAt(entries, step);
-  return {
-    digests: loot.flatMap(({ pushed }) => pushed).length,
-    listedMs: at === undefined ? undefined : at - began,
-  };
+  const leaks = leaksOf(loot, entries, wrong);
+  const pushed =
+    expect.pushed === undefined
+      ? {}
+      : { pushed: pushedOf(expect.pushed, loot, reached, { entries, began }, wrong) };
+  return { playbook, incident, wrong, times: timesOf(entries, began), leaks, ...pushed };
 }
 
 async function furnish({ kubernetes, seen }: House, rehearsal: Rehearsal): Promise<void> {
+  if (rehearsal.namespaces.length === 0) return;
   const kube = async (args: readonly string[], input?: string) => {
     const { code, stderr } = await kubectl(kubernetes, kubernetes.adminKubeconfig, args, input);
     if (code !== 0) throw new Error(stderr);
@@ -149,9 +116,17 @@ async function open(
   { api, kubernetes }: House,
   playbook: string,
   { open: how, about }: Rehearsal,
+  loot: readonly Loot[],
 ): Promise<string> {
   if ('run' in how) {
-    const { by, inputs, severity } = how.run;
+    const { by, severity } = how.run;
+    // What is stolen gets its id on the day.
+    const inputs = Object.fromEntries(
+      Object.entries(how.run.inputs).map(([name, value]) => [
+        name,
+        value === stolenId ? (loot[0]?.id ?? '') : value,
+      ]),
+    );
     return api.run(by, { playbook, inputs, reason: about, ...(severity === undefined ? {} : { severity }) });
   }
   if ('report' in how) {

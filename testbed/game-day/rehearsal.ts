@@ -50,6 +50,13 @@ const stolen = z.discriminatedUnion('kind', [
     pushes: z.int().min(0).max(20).default(0),
     'proven-by': provenBy,
   }),
+  z.strictObject({
+    kind: z.literal('access-key'),
+    /** Where its consumers read it. */
+    secret: inVault,
+    'proven-by': provenBy,
+  }),
+  z.strictObject({ kind: z.literal('function-session'), 'proven-by': provenBy }),
 ]);
 export type Stolen = z.infer<typeof stolen>;
 
@@ -106,7 +113,7 @@ const rehearsalShape = z.strictObject({
     )
     .max(20),
   /** What is started beside the cluster. */
-  beside: z.array(z.enum(['github', 'registry'])).default([]),
+  beside: z.array(z.enum(['github', 'registry', 'aws'])).default([]),
   stolen: z.array(stolen).max(10).default([]),
   open: opening,
   answers: z.array(answer).max(100),
@@ -115,6 +122,8 @@ const rehearsalShape = z.strictObject({
     outcome: z.string().optional(),
     /** Status of each of these steps, by address. */
     steps: z.record(z.string(), z.string()),
+    /** Of the playbook's outputs these, exactly. */
+    outputs: z.record(z.string(), z.json()).default({}),
     /** The playbook's output that must hold the digests of what was pushed, and no others; the step that finds them. */
     pushed: z.strictObject({ output: z.string().min(1), 'found-by': z.string().min(1) }).optional(),
     within: seconds,

@@ -27,8 +27,8 @@ export function report(played: readonly Played[], searched: Searched): string {
 function leaksOf({ playbook, leaks, pushed }: Played): string[] {
   return [
     ...leaks.map(
-      ({ what, refusedMs, provenMs }) =>
-        `${playbook}: ${what}: refused ${seconds(refusedMs)} s after its first use by a thief, proven refused after ${seconds(provenMs)} s`,
+      ({ what, refusedMs, provenMs, verdict = 'not proven' }) =>
+        `${playbook}: ${what}: refused ${seconds(refusedMs)} s after its first use by a thief, ${verdict} by Firebreak after ${seconds(provenMs)} s`,
     ),
     ...(pushed === undefined
       ? []

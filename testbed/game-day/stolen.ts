@@ -5,12 +5,15 @@ import { kubectl } from '../demo/firebreak.ts';
 import type { Kubernetes } from '../kubernetes.ts';
 import { actionsSecret, repository, workflow, type Beside } from './beside.ts';
 import type { Stolen } from './rehearsal.ts';
+import { accessKey, functionSession } from './stolen-cloud.ts';
 
 /** A credential in wrong hands. */
 export interface Loot {
   /** In words, never its value. */
   what: string;
   value: string;
+  /** What names it and is no secret, where it has such. */
+  id?: string;
   provenBy: string;
   /** When it was first used by whoever stole it. Milliseconds since the epoch. */
   leakedAt: number;
@@ -22,9 +25,10 @@ export interface Loot {
   caught(): Promise<void>;
 }
 
-interface Credential {
+export interface Credential {
   what: string;
   value: string;
+  id?: string;
   /** Whether it is let in. */
   works(): Promise<boolean>;
   use?(): Promise<string[]>;
@@ -42,7 +46,7 @@ export async function steal(
   stolen: Stolen,
 ): Promise<Loot> {
   const credential = await credentialOf(world, stolen);
-  const { what, value } = credential;
+  const { what, value, id } = credential;
   const end = Date.now() + firstWorksMs;
   while (!(await credential.works())) {
     if (Date.now() > end)
@@ -55,6 +59,7 @@ export async function steal(
   const loot: Loot = {
     what,
     value,
+    ...(id === undefined ? {} : { id }),
     provenBy: stolen['proven-by'],
     leakedAt,
     pushed,
@@ -85,6 +90,8 @@ async function credentialOf(
   stolen: Stolen,
 ): Promise<Credential> {
   if (stolen.kind === 'service-account-token') return serviceAccountToken(kubernetes, stolen);
+  if (stolen.kind === 'access-key') return accessKey(beside, stolen);
+  if (stolen.kind === 'function-session') return functionSession(beside);
   if (stolen.kind === 'github-token') return gitHubToken(beside, stolen);
   return registryPassword(beside, stolen);
 }

@@ -25,12 +25,17 @@ export function appliedAt(entries: readonly Entry[], step: string): number | und
   return found === undefined ? undefined : Date.parse(found.at);
 }
 
-/** When a step was last verified: measured, and not evaluated. Milliseconds since the epoch; undefined when it was not. */
-export function provenAt(entries: readonly Entry[], step: string): number | undefined {
-  const found = entries.findLast(
-    ({ kind, data }) => kind === 'step.verified' && data['step'] === step && data['verdict'] === 'verified',
+/** When what a step does was first seen in place, in milliseconds since the epoch, and the verdict: measured, or evaluated. */
+export function provenAt(
+  entries: readonly Entry[],
+  step: string,
+): { at: number; verdict: string } | undefined {
+  const found = entries.find(
+    ({ kind, data }) => kind === 'step.verified' && data['step'] === step && data['state'] === 'in-place',
   );
-  return found === undefined ? undefined : Date.parse(found.at);
+  return found === undefined
+    ? undefined
+    : { at: Date.parse(found.at), verdict: String(found.data['verdict']) };
 }
 
 /** What a rehearsal took, by the ledger's own clock. */

@@ -1,11 +1,18 @@
+import type { Step } from '../../run/playbook.ts';
 import type { Finding } from '../problem.ts';
 import { allAncestors, signatureOf, warning, type Rule } from './rule.ts';
+
+/** What cannot end badly, or whose bad end fails nothing, leads to no undo. */
+function mayFail(step: Step): boolean {
+  if (step.continueOnError === true || step.kind === 'set' || step.kind === 'end') return false;
+  return step.kind !== 'wait' || step.until !== undefined;
+}
 
 /** Changes that stay when something after them fails. A containment stays on purpose. */
 export const missingUndo: Rule = (linted) => {
   const followed = new Set(
     linted.steps
-      .filter(({ step, top }) => top === 'steps' && step.kind !== 'set' && step.kind !== 'end')
+      .filter(({ step, top }) => top === 'steps' && mayFail(step))
       .flatMap((stood) => allAncestors(stood)),
   );
   return linted.steps.flatMap(({ step }): Finding[] => {

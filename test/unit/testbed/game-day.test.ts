@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { leaksOf, pushedOf } from '../../../testbed/game-day/leaks.ts';
 import { searchLeftovers } from '../../../testbed/game-day/leftovers.ts';
 import { fits } from '../../../testbed/game-day/play.ts';
 import { readRehearsal, rehearsed } from '../../../testbed/game-day/rehearsal.ts';
 import { report } from '../../../testbed/game-day/report.ts';
+import type { Loot } from '../../../testbed/game-day/stolen.ts';
 import { provenAt, timesOf, type Entry } from '../../../testbed/game-day/times.ts';
 
 const playbooks = fileURLToPath(new URL('../../../playbooks', import.meta.url));
@@ -140,14 +142,14 @@ test('times are those of the ledger: the first question and word, the last conta
     incident: 'i',
     wrong: ['x'],
     times,
-    leaks: [{ what: 'a key', refusedMs: 1_500, provenMs: 2_500 }, { what: 'a token' }],
+    leaks: [{ what: 'a key', refusedMs: 1_500, provenMs: 2_500, verdict: 'verified' }, { what: 'a token' }],
     pushed: { digests: 2, listedMs: 4_000 },
   };
   const searched = { secrets: 7, found: [{ place: 'log', secret: 'a key' }], blind: ['ledger'] };
   const table = report([played], searched);
   expect(table).toMatch(/FB-1 +2\.00 +3\.00 +8\.00 +12\.00 +– +NO/);
   expect(table).toContain(
-    'a key: refused 1.50 s after its first use by a thief, proven refused after 2.50 s',
+    'a key: refused 1.50 s after its first use by a thief, verified by Firebreak after 2.50 s',
   );
   expect(table).toContain('a token: refused – s');
   expect(table).toContain('all listed 4.00 s after');
@@ -155,14 +157,67 @@ test('times are those of the ledger: the first question and word, the last conta
   expect(table).toContain('SAW NOTHING in ledger');
 });
 
-test('what is proven is what a step has verified at the last: no evaluation, and of no other step', () => {
+test('what is proven is what its step first saw in place, and nothing of another step', () => {
+  const seen = (step: string, second: number, state: string, verdict: string) =>
+    entry('step.verified', second, { step, state, verdict });
   const entries = [
-    entry('step.verified', 1, { step: 'a', verdict: 'verified' }),
-    entry('step.verified', 3, { step: 'a', verdict: 'verified' }),
-    entry('step.verified', 4, { step: 'b', verdict: 'evaluated' }),
+    seen('a', 1, 'partial', 'unverifiable'),
+    seen('b', 2, 'absent', 'failed'),
+    seen('a', 3, 'in-place', 'verified'),
+    seen('a', 4, 'in-place', 'evaluated'),
   ];
-  expect(provenAt(entries, 'a')).toBe(began + 3_000);
+  expect(provenAt(entries, 'a')).toEqual({ at: began + 3_000, verdict: 'verified' });
   expect(provenAt(entries, 'b')).toBeUndefined();
+});
+
+describe('stolen credentials', () => {
+  const loot: Loot = {
+    what: 'a key',
+    value: 'x',
+    provenBy: 'revoke',
+    leakedAt: began,
+    refusedSince: began + 2_000,
+    pushed: ['sha256:2', 'sha256:1'],
+    caught: () => Promise.resolve(),
+  };
+  const verified = entry('step.verified', 3, { step: 'revoke', state: 'in-place', verdict: 'verified' });
+  const { refusedSince: _, ...working } = loot;
+
+  test('are told with the time that their thief had them', () => {
+    const wrong: string[] = [];
+    expect(leaksOf([loot], [verified], wrong)).toEqual([
+      { what: 'a key', refusedMs: 2_000, provenMs: 3_000, verdict: 'verified' },
+    ]);
+    expect(wrong).toEqual([]);
+  });
+
+  test('are not as expected while they work, or while nobody has verified that they do not', () => {
+    const wrong: string[] = [];
+    expect(leaksOf([working], [], wrong)).toEqual([{ what: 'a key' }]);
+    expect(wrong).toEqual(['a key still works', expect.stringContaining('revoke was not verified')]);
+  });
+
+  const view = (digests?: string[]) => ({
+    status: 'closed',
+    steps: [],
+    gates: [],
+    ...(digests === undefined ? {} : { outputs: { digests } }),
+  });
+  test.each([
+    [['sha256:1', 'sha256:2'], []],
+    [['sha256:1'], [expect.stringContaining('sha256:1, sha256:2 was pushed')]],
+    [['sha256:1', 'sha256:2', 'sha256:3'], [expect.stringContaining('sha256:1, sha256:2 was pushed')]],
+    [undefined, [expect.stringContaining('not there')]],
+  ])('and what was pushed with them must be listed, and nothing else: %j', (digests, expected) => {
+    const wrong: string[] = [];
+    const entries = [entry('step.applied', 4, { step: 'find' })];
+    const how = { output: 'digests', 'found-by': 'find' };
+    expect(pushedOf(how, [loot], view(digests), { entries, began }, wrong)).toEqual({
+      digests: 2,
+      listedMs: 4_000,
+    });
+    expect(wrong).toEqual(expected);
+  });
 });
 
 describe('the search for secrets', () => {
