@@ -58,15 +58,20 @@ export class ModelRun {
   }
 
   /**
-   * How it stands once nothing is under way but what the world holds up; undefined while something is. A query waits for the workflow task that is pending,
+   * How it stands once nothing is under way but what the world holds up; while something is, what. A query waits for the workflow task that is pending,
    * and every activity has an entry of its own: between two views of as many entries none was begun.
    */
-  async #atRest(): Promise<IncidentView | undefined> {
+  async #atRest(): Promise<IncidentView | string> {
     const before = await this.#opened.view();
     const { raw } = await this.#opened.handle.describe();
-    const underWay = (raw.pendingActivities ?? []).length - this.#world.reading.size;
+    const pending = raw.pendingActivities ?? [];
     const view = await this.#opened.view();
-    return underWay === 0 && view.ledger.count === before.ledger.count ? view : undefined;
+    if (pending.length === this.#world.reading.size && view.ledger.count === before.ledger.count) return view;
+    const named = pending.map(
+      ({ activityId, activityType, attempt, lastFailure, state }) =>
+        `${activityType?.name ?? ''} ${activityId ?? ''} state ${String(state)} attempt ${attempt} ${lastFailure?.message ?? ''}`,
+    );
+    return `it is not at rest: ${this.#world.reading.size} read, pending: ${named.join('; ')}`;
   }
 
   /** Until the incident is at rest and stands as the model does. @throws with how they differ, after 90 s: a busy machine is slow */
@@ -76,7 +81,7 @@ export class ModelRun {
       await this.#follow();
       const view = await this.#atRest();
       const difference =
-        view === undefined ? 'it is not at rest' : this.#model.difference(view, this.#world.reading.keys());
+        typeof view === 'string' ? view : this.#model.difference(view, this.#world.reading.keys());
       if (difference === undefined) return this.#model.nextMoment();
       if (Date.now() > end) throw new Error(`the incident does not do as the model does\n${difference}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
