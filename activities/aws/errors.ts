@@ -52,7 +52,7 @@ export function isAwsError(error: unknown, ...classes: AwsErrorClass[]): error i
 }
 
 /** The one table of what AWS's errors mean. */
-export function classifyAws(error: AwsError): AwsErrorClass {
+function classifyAws(error: AwsError): AwsErrorClass {
   const named = Object.hasOwn(byName, error.name) ? byName[error.name] : undefined;
   if (named !== undefined) return named;
   if (!(error instanceof ServiceException)) return 'retryable';

@@ -214,6 +214,10 @@ const fields = z.strictObject({
 export const configurationSchema = fields.superRefine(references);
 export type ConfigurationFile = z.output<typeof fields>;
 
+function isOneOf(named: readonly { name: string }[], wanted: string): boolean {
+  return named.some(({ name }) => name === wanted);
+}
+
 /** Names that are used twice, and names of what is not there. */
 function references(file: z.output<typeof fields>, context: z.RefinementCtx): void {
   const fault = (path: (string | number)[], message: string) =>
@@ -224,8 +228,6 @@ function references(file: z.output<typeof fields>, context: z.RefinementCtx): vo
     for (const [index, name] of names.entries())
       if (names.indexOf(name) !== index) fault([list, index, 'name'], `is used twice: ${name}`);
   }
-  const isOneOf = (named: readonly { name: string }[], wanted: string) =>
-    named.some(({ name }) => name === wanted);
   for (const [index, store] of file.secretStores.entries()) {
     if (store.kind === 'kubernetes' && !isOneOf(file.clusters, store.cluster))
       fault(['secretStores', index, 'cluster'], `is not the name of one of the clusters: ${store.cluster}`);
