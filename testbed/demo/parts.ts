@@ -46,9 +46,24 @@ export async function startParts(dir: string, ending: (() => Promise<void>)[]): 
   return { kubernetes, temporal, slack, firebreak, channel };
 }
 
-/** Gives the engine the rights that its actions need, and no more. @throws Error with what kubectl said */
-export async function grantRights(kubernetes: Kubernetes, firebreak: Firebreak): Promise<void> {
-  const { stdout } = await firebreak.command(['permissions', '--system', 'kubernetes', '--user', engineUser]);
+/**
+ * Gives the engine the rights that its actions need, or those of these playbooks alone, and no more.
+ * @throws Error with what kubectl said
+ */
+export async function grantRights(
+  kubernetes: Kubernetes,
+  firebreak: Firebreak,
+  playbooks?: readonly string[],
+): Promise<void> {
+  const which = playbooks === undefined ? ['--all-actions'] : ['--playbook', ...playbooks];
+  const { stdout } = await firebreak.command([
+    'permissions',
+    '--system',
+    'kubernetes',
+    '--user',
+    engineUser,
+    ...which,
+  ]);
   const granted = await kubectl(kubernetes, kubernetes.adminKubeconfig, ['apply', '-f', '-'], stdout);
   if (granted.code !== 0) throw new Error(granted.stderr);
 }

@@ -108,7 +108,10 @@ export async function startBeside(
     configuration['accounts'] = [cloud.account];
   }
   await firebreak.configure({ configuration, env, routes: reports });
-  await beside.cloud?.grant(firebreak);
+  await beside.cloud?.grant(
+    firebreak,
+    rehearsals.map(({ id }) => id),
+  );
   return beside;
 }
 

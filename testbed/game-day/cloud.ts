@@ -29,8 +29,8 @@ export interface Cloud {
   account: object;
   /** The engine's own key, for its environment. */
   env: { AWS_ACCESS_KEY_ID: string; AWS_SECRET_ACCESS_KEY: string };
-  /** Gives the engine what the playbooks need, and no more: once the account is configured. */
-  grant(firebreak: Firebreak): Promise<void>;
+  /** Gives the engine what these playbooks need, and no more: once the account is configured. */
+  grant(firebreak: Firebreak, playbooks: readonly string[]): Promise<void>;
 }
 
 const documentOf = (...Statement: object[]) => ({ Version: '2012-10-17', Statement });
@@ -64,8 +64,9 @@ export async function startCloud(ending: (() => Promise<void>)[]): Promise<Cloud
       AWS_ACCESS_KEY_ID: engine.credential.accessKeyId,
       AWS_SECRET_ACCESS_KEY: engine.credential.secretAccessKey,
     },
-    async grant(firebreak) {
-      const { stdout } = await firebreak.command(['permissions', '--system', 'aws', '--json']);
+    async grant(firebreak, playbooks) {
+      const wish = ['--system', 'aws', '--json', '--playbook', ...playbooks];
+      const { stdout } = await firebreak.command(['permissions', ...wish]);
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own command, as documented
       const [rights] = (JSON.parse(stdout) as Rights).aws;
       if (rights === undefined) throw new Error('firebreak permissions names no account');

@@ -65,7 +65,11 @@ try {
   terminal.step('A real control plane, a Temporal server, a Slack workspace and Firebreak on this machine');
   const { kubernetes, slack, firebreak, channel } = await startParts(dir, ending);
   const beside = await startBeside(firebreak, rehearsals, ending);
-  await grantRights(kubernetes, firebreak);
+  await grantRights(
+    kubernetes,
+    firebreak,
+    chosen.map(({ id }) => id),
+  );
   const api = new Api(firebreak);
   await api.enrol(firebreak, people);
   await firebreak.up();

@@ -157,9 +157,10 @@ test('times are those of the ledger: the first question and word, the last conta
   expect(table).toContain('SAW NOTHING in ledger');
 });
 
+const seen = (step: string, second: number, state: string, verdict: string): Entry =>
+  entry('step.verified', second, { step, state, verdict });
+
 test('what is proven is what its step first saw in place, and nothing of another step', () => {
-  const seen = (step: string, second: number, state: string, verdict: string) =>
-    entry('step.verified', second, { step, state, verdict });
   const entries = [
     seen('a', 1, 'partial', 'unverifiable'),
     seen('b', 2, 'absent', 'failed'),
@@ -168,6 +169,13 @@ test('what is proven is what its step first saw in place, and nothing of another
   ];
   expect(provenAt(entries, 'a')).toEqual({ at: began + 3_000, verdict: 'verified' });
   expect(provenAt(entries, 'b')).toBeUndefined();
+});
+
+const view = (digests?: string[]) => ({
+  status: 'closed',
+  steps: [],
+  gates: [],
+  ...(digests === undefined ? {} : { outputs: { digests } }),
 });
 
 describe('stolen credentials', () => {
@@ -197,12 +205,6 @@ describe('stolen credentials', () => {
     expect(wrong).toEqual(['a key still works', expect.stringContaining('revoke was not verified')]);
   });
 
-  const view = (digests?: string[]) => ({
-    status: 'closed',
-    steps: [],
-    gates: [],
-    ...(digests === undefined ? {} : { outputs: { digests } }),
-  });
   test.each([
     [['sha256:1', 'sha256:2'], []],
     [['sha256:1'], [expect.stringContaining('sha256:1, sha256:2 was pushed')]],
