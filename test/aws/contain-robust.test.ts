@@ -26,6 +26,7 @@ import {
   openContainHouse,
   type ContainHouse,
 } from '../support/aws-contain.ts';
+import { awsPermissionsUsed, callsOf } from '../support/permissions-used.ts';
 
 let house: ContainHouse;
 beforeAll(async () => {
@@ -342,3 +343,15 @@ test('a document that AWS does not take back is a conflict, and the rest is put 
   ]);
   expect(Object.keys(await house.picture('role', 'orphaned'))).toEqual(['all', 'trust']);
 }, 60_000);
+
+test.each([contain, containKey, revoke])(
+  '%s: every permission is used, and nothing else was asked for',
+  (name) => {
+    const { id: account, region, partition } = house.account;
+    const calls = callsOf(house.callsDuring(name), 'firebreak');
+    expect(awsPermissionsUsed(house.action(name), calls, { account, region, partition })).toEqual({
+      unused: [],
+      undeclared: [],
+    });
+  },
+);

@@ -7,6 +7,7 @@ import type { Permission } from '../../domain/permission.ts';
 import type { Credential } from '../../testbed/aws.ts';
 import { readingContext } from '../support/action-context.ts';
 import { openAwsHouse, type AwsHouse } from '../support/aws-house.ts';
+import { awsPermissionsUsed, callsOf } from '../support/permissions-used.ts';
 
 let house: AwsHouse;
 let action: ReturnType<typeof findUse>;
@@ -142,5 +143,14 @@ test('each right counts: without the history the step fails, without the last us
   expect((await find(credential.accessKeyId))['unavailable']).toContainEqual({
     what: `the last use of ${credential.accessKeyId}`,
     why: expect.stringContaining('AccessDenied'),
+  });
+});
+
+test('every permission is used, and nothing else was asked for', () => {
+  const { id: account, region, partition } = house.account;
+  const calls = callsOf(house.aws.calls(), 'firebreak');
+  expect(awsPermissionsUsed(action, calls, { account, region, partition })).toEqual({
+    unused: [],
+    undeclared: [],
   });
 });

@@ -3,8 +3,11 @@ import { isKubernetesError } from '../../activities/kubernetes/errors.ts';
 import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import { resources, type KubernetesObject, type Location } from '../../activities/kubernetes/resources.ts';
 import { contextOf } from '../support/action-context.ts';
+import { requestsBy } from '../support/audit-log.ts';
+import { kubernetesPermissionsUsed } from '../support/permissions-used.ts';
 import {
   createNamespace,
+  engineUser,
   mandateOf,
   openHouse,
   pod,
@@ -131,6 +134,39 @@ test.each([
   60_000,
 );
 
+test('policies of the other groups are counted, in the namespace and cluster-wide', async () => {
+  const namespace = 'other-groups';
+  await createNamespace(house.admin, namespace);
+  const kinds = [
+    ['projectcalico.org', 'networkpolicies', 'globalnetworkpolicies'],
+    ['crd.antrea.io', 'networkpolicies', 'clusternetworkpolicies'],
+    ['networking.k8s.aws', 'applicationnetworkpolicies', 'clusternetworkpolicies'],
+  ] as const;
+  for (const [group, inNamespace, clusterWide] of kinds) {
+    for (const resource of [inNamespace, clusterWide]) {
+      const where = resource === inNamespace ? { namespace } : {};
+      const at = { group, version: 'v1', resource };
+      await define(`Kind${resource}`, at, resource === inNamespace ? 'Namespaced' : 'Cluster');
+      const metadata = { name: 'mine', ...where };
+      const object = { apiVersion: `${group}/v1`, kind: `Kind${resource}`, metadata };
+      await until(() => house.admin.create({ ...at, ...where }, object));
+    }
+  }
+  const { notCovered } = await until(async () => {
+    const made = await plan(namespace);
+    const groups = made.notCovered.filter(({ code }) => code.startsWith('policies-'));
+    return groups.length === kinds.length ? made : undefined;
+  });
+  for (const [group, inNamespace, clusterWide] of kinds) {
+    expect(notCovered.find(({ code }) => code === `policies-${group.replaceAll('.', '-')}`)).toMatchObject({
+      count: 2,
+      objects: [`${inNamespace}.${group}/mine`, `${clusterWide}.${group}/mine`],
+    });
+    for (const resource of [inNamespace, clusterWide])
+      await house.admin.delete({ ...crds, name: `${resource}.${group}` });
+  }
+}, 60_000);
+
 test('pods that a policy does not hold are named: on the host network, or with access to their node', async () => {
   const namespace = 'nodes';
   await createNamespace(house.admin, namespace);
@@ -251,6 +287,16 @@ test('owners that live and finalizers of the base come back; an owner that is go
     deploymentOf('api', 0),
   );
   const at = { ...resources.networkPolicies, namespace };
+  const stateful = { ...deploymentOf('db', 0), spec: { ...deploymentOf('db', 0).spec, serviceName: 'db' } };
+  const others = [
+    await house.admin.create({ ...resources.statefulSets, namespace }, stateful),
+    await house.admin.create({ ...resources.daemonSets, namespace }, daemonSet('agent', {})),
+  ];
+  for (const { apiVersion, kind, metadata } of others) {
+    const { name, uid } = metadata;
+    const ownerReferences = [{ apiVersion, kind, name, uid }];
+    await house.admin.create(at, policy(namespace, name, allowAll, { ownerReferences }));
+  }
   const owner = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'api', uid: deployment.metadata.uid };
   const finalizers = ['shop.example/cleanup'];
   await house.admin.create(
@@ -277,8 +323,8 @@ test('owners that live and finalizers of the base come back; an owner that is go
   expect(undone.notRestored).toEqual([
     expect.stringContaining('networkpolicies/owned: its owner Deployment/api is gone'),
   ]);
-  const [left] = (await house.admin.list(at)).items;
-  expect(left?.metadata).toMatchObject({ name: 'owned', finalizers });
+  const left = (await house.admin.list(at)).items.find(({ metadata }) => metadata.name === 'owned');
+  expect(left?.metadata).toMatchObject({ finalizers });
   expect(left?.metadata.ownerReferences).toBeUndefined();
 }, 60_000);
 
@@ -329,3 +375,38 @@ test('while it is frozen the cluster goes on: pods are replaced, run, get endpoi
     verdict: 'evaluated',
   });
 }, 60_000);
+
+test('what somebody altered of ours is put right: the deny, the freeze, its binding and the kit', async () => {
+  const namespace = 'altered';
+  await createNamespace(house.admin, namespace);
+  const mandate = mandateOf(await plan(namespace), namespace);
+  const { outputs } = await house.quarantine.apply(contextOf(house.evidence), mandate);
+  const name = outputs['freeze'] as string;
+  const rita = await house.as('rita', [responderGroup, 'system:masters']);
+  const ours = [
+    [{ ...resources.networkPolicies, namespace, name: 'firebreak-quarantine' }, { spec: { egress: [{}] } }],
+    [{ ...resources.validatingAdmissionPolicies, name }, { spec: { failurePolicy: 'Ignore' } }],
+    [{ ...resources.validatingAdmissionPolicyBindings, name }, { spec: { validationActions: ['Audit'] } }],
+    [
+      { ...resources.configMaps, namespace: 'firebreak', name: `release-${namespace}` },
+      { data: { 'release.sh': 'exit 0' } },
+    ],
+  ] as const;
+  const now = () => Promise.all(ours.map(async ([at]) => meaning(await house.admin.get(at))));
+  const before = await now();
+  for (const [at, altered] of ours) await rita.patch(at, altered);
+  const { changes } = await house.quarantine.apply(contextOf(house.evidence), mandate);
+  expect(changes.map(({ verb, object }) => `${verb} ${object.kind}`).toSorted()).toEqual([
+    'update ConfigMap',
+    'update NetworkPolicy',
+    'update ValidatingAdmissionPolicy',
+    'update ValidatingAdmissionPolicyBinding',
+  ]);
+  expect(await now()).toEqual(before);
+  await house.quarantine.undo(contextOf(house.evidence), mandate);
+}, 60_000);
+
+test('every right is used, and nothing else was asked for', async () => {
+  const requests = await requestsBy(house.kubernetes.auditLogFile, engineUser);
+  expect(kubernetesPermissionsUsed(house.quarantine, requests)).toEqual({ unused: [], undeclared: [] });
+});

@@ -19,9 +19,10 @@ import type { Action, Applied, Mandate, Plan } from '../../domain/action.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import type { Permission } from '../../domain/permission.ts';
 import { Secret, type SecretStore } from '../../domain/secret.ts';
-import type { Credential } from '../../testbed/aws.ts';
+import type { CallRecord, Credential } from '../../testbed/aws.ts';
 import { contextOf, type ContextOptions, type Intents } from './action-context.ts';
 import { accountName, openAwsHouse, type AwsHouse } from './aws-house.ts';
+import { recorded } from './permissions-used.ts';
 
 export const contain = 'aws.contain-principal';
 export const containKey = 'aws.contain-access-key';
@@ -37,6 +38,8 @@ export const text = (document: object) => JSON.stringify(document, undefined, 2)
 /** The actions that contain, over an account where the engine has what they need and no more. */
 export interface ContainHouse extends AwsHouse {
   action(name: string): Action;
+  /** What was called while one of its verbs ran, by whomever. */
+  callsDuring(name: string): readonly CallRecord[];
   /** Of the three. */
   permissions: readonly Permission[];
   /** A new user who may do anything, with a key. */
@@ -63,8 +66,11 @@ export async function openContainHouse(): Promise<ContainHouse> {
   const dir = await mkdtemp(join(tmpdir(), 'firebreak-credentials-'));
   const store: SecretStore = fileStore('files', dir);
   const secrets = secretStores([store], ['file']);
-  const actions = awsActions({ accounts: house.accounts, clusters: clusterRegistry([]), secrets });
   const { iam, aws } = house;
+  const recordings = awsActions({ accounts: house.accounts, clusters: clusterRegistry([]), secrets }).map(
+    (action) => recorded(action, () => aws.calls()),
+  );
+  const actions = recordings.map(({ action }) => action);
 
   async function documents(kind: 'user' | 'role', name: string): Promise<JsonObject> {
     const found: JsonObject = {};
@@ -107,6 +113,7 @@ export async function openContainHouse(): Promise<ContainHouse> {
       if (found === undefined) throw new Error(`there is no ${name}`);
       return found;
     },
+    callsDuring: (name) => recordings.find(({ action }) => action.name === name)?.calls ?? [],
     async keep(credential) {
       const path = `leaked/${randomUUID()}`;
       await store.write(path, new Secret(JSON.stringify(credential)), {

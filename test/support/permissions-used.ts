@@ -63,6 +63,32 @@ export function callsOf(calls: readonly CallRecord[], roleName: string): CallRec
   return calls.filter(({ caller }) => caller?.includes(`:assumed-role/${roleName}/`) ?? false);
 }
 
+/** The same action, and whatever is called while one of its verbs runs, however it ends. */
+export function recorded(
+  action: Action,
+  calls: () => readonly CallRecord[],
+): { action: Action; calls: CallRecord[] } {
+  const own: CallRecord[] = [];
+  const during = async <T>(verb: () => Promise<T>): Promise<T> => {
+    const from = calls().length;
+    try {
+      return await verb();
+    } finally {
+      own.push(...calls().slice(from));
+    }
+  };
+  return {
+    action: {
+      ...action,
+      plan: (context, request) => during(() => action.plan(context, request)),
+      apply: (context, mandate) => during(() => action.apply(context, mandate)),
+      verify: (context, mandate) => during(() => action.verify(context, mandate)),
+      undo: (context, mandate) => during(() => action.undo(context, mandate)),
+    },
+    calls: own,
+  };
+}
+
 function filled(resource: string, place: { [name: string]: string }): string {
   return resource.replaceAll(/\$\{(account|region|partition)\}/g, (_, name: string) => place[name] ?? '');
 }
@@ -105,7 +131,7 @@ export function kubernetesPermissionsUsed(
     (one.name === undefined || one.name === request.name) &&
     (one.namespace === undefined || one.namespace === request.namespace);
   return {
-    unused: unique(declared.filter((one) => !asked.some((request) => permits(one, request))).map(worded)),
+    unused: unique(declared.filter((one) => !requests.some((request) => permits(one, request))).map(worded)),
     undeclared: unique(asked.filter((request) => !declared.some((one) => permits(one, request))).map(worded)),
   };
 }

@@ -13,10 +13,11 @@ import { secretStores } from '../../activities/secrets/index.ts';
 import type { Action, ActionContext, Mandate, Plan } from '../../domain/action.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { Secret, type SecretStores } from '../../domain/secret.ts';
-import type { Credential } from '../../testbed/aws.ts';
+import type { CallRecord, Credential } from '../../testbed/aws.ts';
 import { contextOf, type ContextOptions, type Intents } from './action-context.ts';
 import { accountName, openAwsHouse, type AwsHouse } from './aws-house.ts';
 import { Grep } from './grep.ts';
+import { recorded } from './permissions-used.ts';
 
 export class Killed extends Error {}
 
@@ -25,6 +26,8 @@ export interface RotateHouse extends AwsHouse {
   /** The same, for tests in which it waits for what a killed worker may have done. */
   hasty: Action;
   remove: Action;
+  /** What was called while one of their verbs ran, by whomever. */
+  callsDuring: { readonly [of in 'rotate' | 'remove']: () => CallRecord[] };
   secrets: SecretStores;
   /** A user who may read itself, its key kept in a store. */
   user(options?: { store?: string; format?: 'json' | 'credentials-file'; kept?: boolean }): Promise<Rotated>;
@@ -58,9 +61,10 @@ export async function openRotateHouse(): Promise<RotateHouse> {
     ['file', 'aws-secrets-manager'],
   );
   const options = { accounts: house.accounts, clusters: clusterRegistry([]), secrets };
-  const rotate = rotateAccessKey(options);
-  const hasty = rotateAccessKey({ ...options, settleMs: 2_500 });
-  const remove = deleteAccessKey(options);
+  const calls = () => house.aws.calls();
+  const { action: rotate, calls: byRotate } = recorded(rotateAccessKey(options), calls);
+  const { action: hasty, calls: byHasty } = recorded(rotateAccessKey({ ...options, settleMs: 2_500 }), calls);
+  const { action: remove, calls: byRemove } = recorded(deleteAccessKey(options), calls);
   await house.grant([...rotate.permissions, ...remove.permissions]);
   const said: string[] = [];
   const read = async (name: string, which: 'read' | 'previous') => {
@@ -78,6 +82,7 @@ export async function openRotateHouse(): Promise<RotateHouse> {
     rotate,
     hasty,
     remove,
+    callsDuring: { rotate: () => [...byRotate, ...byHasty], remove: () => byRemove },
     secrets,
     said,
     async user({ store = 'local', format = 'json', kept = true } = {}) {

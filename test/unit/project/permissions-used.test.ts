@@ -87,6 +87,13 @@ test('in Kubernetes: by group, resource, subresource, verb, name and namespace',
     request({ group: 'authorization.k8s.io', resource: 'selfsubjectaccessreviews', verb: 'create' }),
   ];
   expect(kubernetesPermissionsUsed({ permissions }, agreed)).toEqual({ unused: [], undeclared: [] });
+  // Of oneself it may be declared too, and then it is to be used.
+  const ofOneself = { apiGroups: ['authorization.k8s.io'], resources: ['selfsubjectaccessreviews'] };
+  const more = [...permissions, rule({ ...ofOneself, verbs: ['create'] })];
+  expect(kubernetesPermissionsUsed({ permissions: more }, agreed)).toEqual({ unused: [], undeclared: [] });
+  expect(kubernetesPermissionsUsed({ permissions: more }, agreed.slice(0, -1)).unused).toEqual([
+    'create selfsubjectaccessreviews.authorization.k8s.io',
+  ]);
   const others = [
     request({ verb: 'watch' }),
     request({ group: 'metrics.k8s.io' }),
