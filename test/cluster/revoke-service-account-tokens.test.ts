@@ -6,7 +6,7 @@ import { clusterRegistry } from '../../activities/kubernetes/client.ts';
 import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import type { RevokeInput } from '../../activities/kubernetes/service-account/contract.ts';
 import { contextOf, type Intents } from '../support/action-context.ts';
-import { changesBy } from '../support/audit-log.ts';
+import { changesBy, requestsBy } from '../support/audit-log.ts';
 import {
   mandateFor,
   openCredentialHouse,
@@ -15,6 +15,7 @@ import {
   type CredentialHouse,
 } from '../support/credential-house.ts';
 import { Grep } from '../support/grep.ts';
+import { kubernetesPermissionsUsed } from '../support/permissions-used.ts';
 import {
   collectionOf,
   createNamespace,
@@ -27,6 +28,8 @@ import {
 const roleArn = 'arn:aws:iam::111122223333:role/shop';
 
 let house: CredentialHouse<RevokeInput>;
+/** Which requests of the engine another action made. */
+let ofQuarantine = { from: 0, count: 0 };
 beforeAll(async () => {
   const beside = quarantineNamespace({ clusters: clusterRegistry([]), responderGroup: 'responders' });
   house = await openCredentialHouse(revokeServiceAccountTokens, [beside]);
@@ -267,6 +270,8 @@ test('default comes back bare by itself, and is completed; a frozen namespace is
     clusters: clusterRegistry([house.engine]),
     responderGroup: 'responders',
   });
+  const asked = async () => (await requestsBy(house.kubernetes.auditLogFile, engineUser)).length;
+  const from = await asked();
   const held = await quarantine.plan(contextOf(house.evidence), {
     ...quarantineRequest(namespace),
     input: { cluster: 'shop-1', namespace },
@@ -275,6 +280,7 @@ test('default comes back bare by itself, and is completed; a frozen namespace is
     ...mandateOf(held, namespace),
     input: { cluster: 'shop-1', namespace },
   });
+  ofQuarantine = { from, count: (await asked()) - from };
 
   const { mandate } = await planned(namespace, 'default');
   // The controller has made it anew by the time that the engine looks.
@@ -450,3 +456,13 @@ test('two workers at once are as one', async () => {
   // One for its creation, one for the restart.
   expect(metadata.generation).toBe(2);
 }, 120_000);
+
+test('every right is used, and nothing else was asked for', async () => {
+  const { from, count } = ofQuarantine;
+  const requests = (await requestsBy(house.kubernetes.auditLogFile, engineUser)).toSpliced(from, count);
+  expect(kubernetesPermissionsUsed(house.action, requests)).toEqual({
+    unused: [],
+    // An owner of another kind is looked for, refused, and told of.
+    undeclared: ['get configmaps/unreadable'],
+  });
+});

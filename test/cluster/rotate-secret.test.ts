@@ -11,7 +11,7 @@ import type { RotateInput } from '../../activities/kubernetes/secret/contract.ts
 import { secretStores } from '../../activities/secrets/index.ts';
 import { Secret, type SecretStore } from '../../domain/secret.ts';
 import { contextOf, type Intents } from '../support/action-context.ts';
-import { changesBy } from '../support/audit-log.ts';
+import { changesBy, requestsBy } from '../support/audit-log.ts';
 import {
   mandateFor,
   openCredentialHouse,
@@ -20,6 +20,7 @@ import {
   type CredentialHouse,
 } from '../support/credential-house.ts';
 import { Grep } from '../support/grep.ts';
+import { kubernetesPermissionsUsed } from '../support/permissions-used.ts';
 import { collectionOf, createNamespace, engineUser } from '../support/quarantine-house.ts';
 
 const oldPassword = 'correct-horse-battery-staple';
@@ -392,3 +393,8 @@ test('what admission says of the value it was sent is not repeated', async () =>
   ).toEqual([]);
   expect((await valuesOf(namespace))['password']).toBe(oldPassword);
 }, 60_000);
+
+test('every right is used, and nothing else was asked for', async () => {
+  const requests = await requestsBy(house.kubernetes.auditLogFile, engineUser);
+  expect(kubernetesPermissionsUsed(house.action, requests)).toEqual({ unused: [], undeclared: [] });
+});
