@@ -13,8 +13,10 @@ import { Secret } from '../../domain/secret.ts';
 import { startKubernetes, type Kubernetes } from '../../testbed/kubernetes.ts';
 import { waitFor } from '../../testbed/process.ts';
 import { contextOf } from '../support/action-context.ts';
+import { requestsBy } from '../support/audit-log.ts';
 import { accountName, openAwsHouse, type AwsHouse } from '../support/aws-house.ts';
 import { Grep } from '../support/grep.ts';
+import { kubernetesPermissionsUsed } from '../support/permissions-used.ts';
 import { collectionOf } from '../support/quarantine-house.ts';
 
 let house: AwsHouse;
@@ -69,13 +71,13 @@ afterAll(async () => {
 }, 60_000);
 
 const at = { ...resources.deployments, namespace: 'shop' };
+const own = {
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Action: 'iam:GetUser', Resource: '*' }],
+};
 const generation = async (name: string) => (await admin.get({ ...at, name })).metadata.generation ?? 0;
 
 test('workloads that take the Secret are restarted before the old key is made Inactive, and again at the undo', async () => {
-  const own = {
-    Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Action: 'iam:GetUser', Resource: '*' }],
-  };
   const { credential: old } = await house.aws.createUser('deployer', { policies: { own } });
   const value = JSON.stringify({ accessKeyId: old.accessKeyId, secretAccessKey: old.secretAccessKey });
   const call = { signal: AbortSignal.timeout(10_000) };
@@ -150,3 +152,44 @@ test('workloads that take the Secret are restarted before the old key is made In
   const values = [old, after['key.json']].map((key, index) => [`key ${index}`, key?.secretAccessKey ?? '']);
   expect(new Grep(Object.fromEntries(values)).in(said)).toEqual([]);
 }, 240_000);
+
+test('a Secret that was not there is made, and a StatefulSet and a DaemonSet that wait for it are restarted', async () => {
+  const { credential: old } = await house.aws.createUser('fresh', { policies: { own } });
+  const { spec, ...rest } = deployment('db', 'fresh');
+  const { replicas: _, ...everyNode } = deployment('agent', 'fresh').spec;
+  const metadata = { name: 'agent', namespace: 'shop' };
+  await admin.create(
+    { ...resources.statefulSets, namespace: 'shop' },
+    { ...rest, kind: 'StatefulSet', spec: { ...spec, serviceName: 'db' } },
+  );
+  await admin.create(
+    { ...resources.daemonSets, namespace: 'shop' },
+    { apiVersion: 'apps/v1', kind: 'DaemonSet', metadata, spec: everyNode },
+  );
+  const input = rotate.input.parse({
+    account: accountName,
+    user: 'fresh',
+    accessKeyId: old.accessKeyId,
+    secret: 'shop/shop/fresh/key.json',
+    check: 'iam:GetUser',
+  });
+  const request = { incident: 'inc-1', step: 'rotate-fresh', input };
+  const plan = await rotate.plan(contextOf(house.evidence), request);
+  const mandate: Mandate = { ...request, authority: plan.authority, base: plan.snapshot };
+  const context = contextOf(house.evidence, { intents: new Map() });
+  const { outputs } = await rotate.apply(context, mandate);
+  expect(outputs).toMatchObject({ restarted: 2 });
+  const restarted = ['restarted daemonsets/agent', 'restarted statefulsets/db'];
+  expect(context.boundaries.filter((name) => restarted.includes(name)).toSorted()).toEqual(restarted);
+  const kept = await kubernetesStore('admin', admin).read('shop/fresh/key.json', {
+    signal: AbortSignal.timeout(10_000),
+  });
+  expect(kept && keyIn(kept.value)).toMatchObject({ accessKeyId: outputs['newKey'] });
+  const verified = await rotate.verify(contextOf(house.evidence), mandate);
+  expect(verified).toMatchObject({ state: 'in-place' });
+}, 240_000);
+
+test('every right is used, and nothing else was asked for', async () => {
+  const requests = await requestsBy(kubernetes.auditLogFile, 'rotator');
+  expect(kubernetesPermissionsUsed(rotate, requests)).toEqual({ unused: [], undeclared: [] });
+});
