@@ -9,6 +9,7 @@ import { failureTypes } from '../../domain/failure-types.ts';
 import { Secret } from '../../domain/secret.ts';
 import type { Intents } from '../support/action-context.ts';
 import { breakGlassUser } from '../support/aws-house.ts';
+import { awsPermissionsUsed, callsOf } from '../support/permissions-used.ts';
 import {
   Killed,
   killedAt,
@@ -129,24 +130,28 @@ describe('a rotation', () => {
     60_000,
   );
 
-  test('into a secret that holds nothing yet, as a credentials file', async () => {
-    const one = await house.user({ kept: false, format: 'credentials-file' });
-    const { mandate } = await planned(house, house.rotate, one.input);
-    await run(house, house.rotate, 'apply', mandate);
-    const fresh = await settled(one, 'Inactive');
-    const { store, path } = house.secrets(one.input.secret);
-    const text = (await store.read(path, { signal: AbortSignal.timeout(5_000) }))?.value.reveal();
-    expect(text).toBe(
-      `[default]\naws_access_key_id = ${fresh.accessKeyId}\naws_secret_access_key = ${fresh.secretAccessKey}\n`,
-    );
-    expect(await run(house, house.rotate, 'verify', mandate)).toMatchObject({ state: 'in-place' });
-    const undone = await run(house, house.rotate, 'undo', mandate);
-    expect(undone.notRestored).toEqual([expect.stringContaining('held nothing before')]);
-    expect(await house.keys(one.user)).toEqual({
-      [one.old.accessKeyId]: 'Active',
-      [fresh.accessKeyId]: 'Inactive',
-    });
-  }, 60_000);
+  test.each(['local', 'vault'])(
+    'into a secret of store %s that holds nothing yet, as a credentials file',
+    async (store) => {
+      const one = await house.user({ store, kept: false, format: 'credentials-file' });
+      const { mandate } = await planned(house, house.rotate, one.input);
+      await run(house, house.rotate, 'apply', mandate);
+      const fresh = await settled(one, 'Inactive');
+      const at = house.secrets(one.input.secret);
+      const text = (await at.store.read(at.path, { signal: AbortSignal.timeout(5_000) }))?.value.reveal();
+      expect(text).toBe(
+        `[default]\naws_access_key_id = ${fresh.accessKeyId}\naws_secret_access_key = ${fresh.secretAccessKey}\n`,
+      );
+      expect(await run(house, house.rotate, 'verify', mandate)).toMatchObject({ state: 'in-place' });
+      const undone = await run(house, house.rotate, 'undo', mandate);
+      expect(undone.notRestored).toEqual([expect.stringContaining('held nothing before')]);
+      expect(await house.keys(one.user)).toEqual({
+        [one.old.accessKeyId]: 'Active',
+        [fresh.accessKeyId]: 'Inactive',
+      });
+    },
+    60_000,
+  );
 
   test('of a key that was Inactive before: the undo leaves it so', async () => {
     const one = await house.user();
@@ -463,3 +468,15 @@ test('nothing that was said in all of this holds a secret of what was made', asy
   expect(leaked(house, [one.old, await house.stored(one.input.secret)])).toEqual([]);
   expect(house.said.length).toBeGreaterThan(50);
 }, 120_000);
+
+test.each(['rotate', 'remove'] as const)(
+  '%s: every permission is used, and nothing else was asked for',
+  (of) => {
+    const { id: account, region, partition } = house.account;
+    const calls = callsOf(house.callsDuring[of](), 'firebreak');
+    expect(awsPermissionsUsed(house[of], calls, { account, region, partition })).toEqual({
+      unused: [],
+      undeclared: [],
+    });
+  },
+);

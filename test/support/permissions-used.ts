@@ -41,9 +41,7 @@ export function awsPermissionsUsed(
         resources.map((resource) => ({ action, resource: filled(resource, place) })),
       ),
     );
-  const asked = calls
-    .map(({ service, action, resource = '*' }) => ({ action: `${service}:${action}`, resource }))
-    .filter(({ action }) => !free.has(action));
+  const asked = calls.flatMap(actionsOf).filter(({ action }) => !free.has(action));
   return {
     unused: unique(
       declared
@@ -56,6 +54,14 @@ export function awsPermissionsUsed(
         .map(({ action, resource }) => `${action} on ${resource}`),
     ),
   };
+}
+
+/** What a call asks of IAM: a secret that is made with tags is tagged too, https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html. */
+function actionsOf({ service, action, resource = '*', parameters }: CallRecord): Right[] {
+  const asked = [{ action: `${service}:${action}`, resource }];
+  if (service === 'secretsmanager' && action === 'CreateSecret' && parameters['tags'] !== undefined)
+    asked.push({ action: 'secretsmanager:TagResource', resource });
+  return asked;
 }
 
 /** The calls that the engine made: those of sessions of its role. */

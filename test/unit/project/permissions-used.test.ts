@@ -53,6 +53,18 @@ test('on AWS: what was not declared is named, on another resource too; what need
   });
 });
 
+test('on AWS: a secret that is made with tags is tagged too', () => {
+  const secret = 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:ci';
+  const permissions = [aws(['secretsmanager:CreateSecret'], [secret])];
+  const made = call('CreateSecret', secret, 'secretsmanager');
+  expect(awsPermissionsUsed({ permissions }, [made], place).undeclared).toEqual([]);
+  const tagged = { ...made, parameters: { tags: [{ Key: 'managed-by', Value: 'firebreak' }] } };
+  expect(awsPermissionsUsed({ permissions }, [tagged], place)).toEqual({
+    unused: [],
+    undeclared: [`secretsmanager:TagResource on ${secret}`],
+  });
+});
+
 const rule = (over: Partial<KubernetesPermission>): KubernetesPermission => ({
   system: 'kubernetes',
   apiGroups: [''],
