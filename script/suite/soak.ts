@@ -93,7 +93,10 @@ async function soak(suite: Soak, amount: number, seed: number): Promise<Result> 
       tookSeconds: Math.round((performance.now() - began) / 1000),
       machine: `${platform()} ${arch()}, ${cpus().length} cores, Node ${process.versions.node}`,
       seen: seenIn(seen),
-      failures: counted.failures.map(({ where, why }) => `${where}: ${why}`.slice(0, 1000)),
+      // What is committed names no path of this machine.
+      failures: counted.failures.map(({ where, why }) =>
+        `${where}: ${why}`.replaceAll(`${process.cwd()}/`, '').slice(0, 1000),
+      ),
     };
   } finally {
     rmSync(dir, { recursive: true, force: true });

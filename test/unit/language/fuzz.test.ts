@@ -46,7 +46,7 @@ function chooser(start: number): (below: number) => number {
 const bounds = {
   seed,
   numRuns: soak > 0 ? Number.MAX_SAFE_INTEGER : 3000,
-  interruptAfterTimeLimit: seconds * 400,
+  interruptAfterTimeLimit: seconds * 500,
   markInterruptAsFailure: false,
 };
 const timeout = seconds * 1000 + 30_000;
