@@ -15,7 +15,9 @@ const silent: Logger = { log: quiet, trace: quiet, debug: quiet, info: quiet, wa
 export async function bundleWorkflows(): Promise<WorkflowBundle> {
   const code = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-    workflowInterceptorModules: [fileURLToPath(new URL('../workflows/clock.ts', import.meta.url))],
+    workflowInterceptorModules: ['clock', 'anchor'].map((name) =>
+      fileURLToPath(new URL(`../workflows/${name}.ts`, import.meta.url)),
+    ),
     logger: silent,
   });
   return { code, digest: sha256(code.code) };

@@ -14,6 +14,7 @@ import type { Cancellation, Command } from '../domain/decision.ts';
 import type { IncidentStatus, IncidentView, Outcome } from '../domain/incident.ts';
 import { digest } from '../domain/json.ts';
 import type { Signed } from '../domain/signature.ts';
+import { anchorEntries } from './anchor.ts';
 import { commandProblem, decisionProblem, type Refused } from './authorise.ts';
 import {
   alertsSignal,
@@ -52,6 +53,7 @@ export function incident(input: IncidentArguments): Promise<Outcome> {
 }
 
 async function run(input: IncidentArguments): Promise<Outcome> {
+  anchorEntries();
   const state = new IncidentState(input);
   const { recorder, policy } = state;
   const joined = new Joined(state);

@@ -8,6 +8,7 @@ import {
 import { digest, type JsonObject } from '../domain/json.ts';
 import { entryHash, genesis, type LedgerEntry } from '../domain/ledger.ts';
 import { failureTypes } from '../domain/failure-types.ts';
+import { owesAnchor } from './anchor.ts';
 import type { Carried, FixedActivities, Recorded } from './contract.ts';
 
 /** How long an activity may take and how often it is tried. Milliseconds. */
@@ -96,6 +97,7 @@ export class Recorder {
     this.#head = entry.hash;
     this.#count = entry.seq;
     this.#unstored.push(entry);
+    owesAnchor(entry.seq);
     return entry;
   }
 

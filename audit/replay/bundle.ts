@@ -7,7 +7,7 @@ import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { FirebreakError } from '../../domain/errors.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const interceptor = fileURLToPath(new URL('interceptor.ts', import.meta.url));
+const interceptors = ['audit/replay/interceptor.ts', 'workflows/anchor.ts'].map((file) => join(root, file));
 /** Everything whose text goes into the bundle, dependencies through their exact versions. */
 const sources = ['workflows', 'domain', 'language/run', 'audit/replay', 'audit/claimed.ts', 'package.json'];
 
@@ -29,7 +29,7 @@ export async function replayBundle(workflowsPath = join(root, 'workflows/index.t
   try {
     ({ code } = await bundleWorkflowCode({
       workflowsPath,
-      workflowInterceptorModules: [interceptor],
+      workflowInterceptorModules: interceptors,
       logger: new DefaultLogger('ERROR', () => undefined),
     }));
   } catch (error) {

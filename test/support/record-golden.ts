@@ -10,6 +10,8 @@ import type { Action } from '../../domain/action.ts';
 import type { Cancellation } from '../../domain/decision.ts';
 import { canonical } from '../../domain/json.ts';
 import type { ActionStep, Step } from '../../language/run/playbook.ts';
+import { alertsSignal } from '../../workflows/contract.ts';
+import { alertFor } from './alert.ts';
 import { Engine, type OpenIncident } from './engine.ts';
 import { act, at, oneResponder, onItem } from './steps.ts';
 import { Switchboard } from './switchboard.ts';
@@ -218,6 +220,15 @@ const cases: { [name: string]: (engine: Engine) => Promise<OpenIncident> } = {
       steps.some(({ id, status }) => id === 'pause' && status === 'cancelled'),
     );
     await incident.command('ben', 'cancel', 'and now undo it', 'undo');
+    return incident;
+  },
+  async 'noted-quietly'(engine) {
+    const incident = await engine.open({ actions, namespace: 'quiet' });
+    await incident.decide('ada');
+    const { ledger } = await held(incident);
+    await incident.handle.signal(alertsSignal, [alertFor('quiet', 'falco', 'later')]);
+    await incident.until(({ ledger: { count } }) => count > ledger.count);
+    await incident.release();
     return incident;
   },
   async 'kept-reminded'(engine) {

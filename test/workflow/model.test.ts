@@ -14,7 +14,10 @@ import { randomPlaybook } from '../support/random-playbooks.ts';
 import { progress, reportSoak, seeded, soakOf } from '../support/soak.ts';
 
 const usualRuns = 15;
-const { seeds } = soakOf(usualRuns);
+const { seeds: drawn } = soakOf(usualRuns);
+/** Found by a soak: a task that only noted entries, and a replay that gave them the time of the next one. */
+const found = [2_039_184_884];
+const seeds = drawn.length === usualRuns ? [...found, ...drawn] : drawn;
 const obstacle = await whyNoTimeSkipping();
 if (obstacle !== undefined) process.stderr.write(`test/workflow/model: no time is skipped: ${obstacle}\n`);
 
