@@ -51,6 +51,8 @@ export interface Carried {
   kept: boolean;
   /** Epoch milliseconds of the next reminder that it is kept open while it holds nothing; absent when none is due. */
   remindKeptAt?: number;
+  /** A cancel that undoes, while it waits for the playbook to end. */
+  cancelUndo?: Signed<Command>;
 }
 
 /** One step's record: its view, and what a release, an undo or an answer to come will need. */

@@ -10,12 +10,13 @@ import {
   defineUpdate,
   upsertMemo,
 } from '@temporalio/workflow';
-import type { Cancellation, Command } from '../domain/decision.ts';
+import type { Command } from '../domain/decision.ts';
 import type { IncidentStatus, IncidentView, Outcome } from '../domain/incident.ts';
 import { digest } from '../domain/json.ts';
 import type { Signed } from '../domain/signature.ts';
 import { anchorEntries } from './anchor.ts';
 import { commandProblem, decisionProblem, type Refused } from './authorise.ts';
+import { cancel, CancelUndo, tellCancel } from './cancel.ts';
 import {
   alertsSignal,
   closingMemo,
@@ -34,7 +35,7 @@ import type { Ended } from './interpreter/types.ts';
 import { Joined } from './joined.ts';
 import { patience } from './patience.ts';
 import { observe, release } from './release.ts';
-import { keepOpen, nextReminder, remind } from './reminders.ts';
+import { nextReminder, remind } from './reminders.ts';
 import { PlaybookRun } from './run.ts';
 import { IncidentState } from './state.ts';
 
@@ -156,6 +157,9 @@ async function run(input: IncidentArguments): Promise<Outcome> {
     (error: unknown) => (failure = error),
   );
 
+  const cancelUndo = new CancelUndo(state, () => ended !== undefined);
+  const mayClose = () =>
+    ended !== undefined && state.held().length === 0 && !state.kept && !cancelUndo.isPending;
   let releases = carried?.releases ?? 0;
   const releaseAll = async (signed: Signed<Command>): Promise<void> => {
     state.releasing = true;
@@ -173,7 +177,7 @@ async function run(input: IncidentArguments): Promise<Outcome> {
   const handOn = async (): Promise<IncidentArguments | undefined> => {
     const runs = (carried?.runs ?? 0) + 1;
     state.gates.abandonPosts();
-    const isAtRest = () => recorder.inFlight === 0 && playbook.isAtRest;
+    const isAtRest = () => recorder.inFlight === 0 && playbook.isAtRest && cancelUndo.isAtRest;
     await condition(() => isAtRest() || !isDraining() || failure !== undefined);
     await state.finishBackground();
     if (recorder.unstored > 0)
@@ -195,6 +199,7 @@ async function run(input: IncidentArguments): Promise<Outcome> {
         gates: state.gates.carry(),
         releases,
         ...state.carry(),
+        ...cancelUndo.carry(),
       },
     };
     if (JSON.stringify(next).length <= maxInput) return next;
@@ -213,7 +218,8 @@ async function run(input: IncidentArguments): Promise<Outcome> {
       recorder.unstored > maxUnstored ||
       nextReminder(state) !== due ||
       isDraining() ||
-      (ended !== undefined && state.held().length === 0 && !state.kept);
+      cancelUndo.isDone ||
+      mayClose();
     const inTime =
       due === Infinity
         ? (await condition(woken), true)
@@ -241,13 +247,12 @@ async function run(input: IncidentArguments): Promise<Outcome> {
       if (command.command === 'release') {
         await releaseAll(signed);
       } else if (command.command === 'cancel') {
-        await state.tell(
-          `cancel/${command.nonce}`,
-          `${command.person} cancelled the playbook: ${command.then ?? ''}`,
-          [command.reason, cancelled[command.then ?? 'stop']],
-          'warning',
-        );
+        await tellCancel(state, command);
         if (command.then !== 'undo') continue;
+        if (CancelUndo.isBeside()) {
+          cancelUndo.begin(signed);
+          continue;
+        }
         await condition(() => ended !== undefined || state.takenOver || failure !== undefined);
         for (const record of state.undoable()) await undoStep(state, record, 'a responder cancelled it');
         if (state.held().length > 0 && !state.takenOver) await releaseAll(signed);
@@ -273,7 +278,12 @@ async function run(input: IncidentArguments): Promise<Outcome> {
       }
       continue;
     }
-    if (!(ended !== undefined && state.held().length === 0 && !state.kept)) continue;
+    if (cancelUndo.isDone) {
+      const asked = cancelUndo.take();
+      if (asked !== undefined && state.held().length > 0) await releaseAll(asked);
+      continue;
+    }
+    if (ended === undefined || !mayClose()) continue;
     // Messages may take minutes to be given up: until then alerts join, and people can command.
     await state.finishBackground();
     if (commands.length === 0) break;
@@ -307,28 +317,6 @@ function refuseIf(problem: Refused | undefined): void {
     message: `${problem.code}: ${problem.message}`,
     details: [problem],
   });
-}
-
-/** What follows a cancel, for the people who read of it. */
-const cancelled: { [then in Cancellation]: string } = {
-  stop: 'Nothing more begins. What was applied stays as it is; what is contained stays contained until it is released.',
-  undo: 'Nothing more begins. Reversible changes are undone, newest first; the release of what is contained is asked for.',
-  hold: 'Nothing more begins; what runs is finished. All of it stays, and the incident open, until somebody cancels it with stop or undo, or releases it.',
-};
-
-/** Takes effect at once, whatever else is going on. */
-function cancel(state: IncidentState, playbook: PlaybookRun, { person, then }: Command): void {
-  state.kept = then === 'hold';
-  if (state.kept) keepOpen(state);
-  playbook.stop({
-    why: `${person} cancelled it`,
-    running: then === 'hold' ? 'finish' : 'stop',
-    undo: then === 'undo',
-    always: then !== 'hold',
-  });
-  // A question that is open is no work under way: it would keep a hold waiting for ever.
-  if (then === 'hold')
-    state.gates.supersede(['contain', 'change', 'proceed', 'answer'], `${person} cancelled it`);
 }
 
 function statusOf(state: IncidentState, finished: boolean): IncidentStatus {

@@ -222,6 +222,28 @@ const cases: { [name: string]: (engine: Engine) => Promise<OpenIncident> } = {
     await incident.command('ben', 'cancel', 'and now undo it', 'undo');
     return incident;
   },
+  async 'cancelled-undo-contained'(engine) {
+    const incident = await engine.open({
+      actions,
+      namespace: 'beside',
+      playbook: {
+        steps: [
+          act('contain', 'test.switch', at('beside')),
+          change('after', { needs: ['contain'] }),
+          { kind: 'wait', id: 'pause', forMs: 60_000, needs: ['after'] },
+        ],
+        always: [read('last')],
+      },
+    });
+    await incident.decide('ada', { gate: 'contain' });
+    await incident.decide('ada', { gate: 'after' });
+    await incident.until(({ steps }) =>
+      steps.some(({ id, status }) => id === 'pause' && status === 'running'),
+    );
+    await incident.command('ada', 'cancel', 'a drill', 'undo');
+    await incident.decide('ben', { gate: 'release' });
+    return incident;
+  },
   async 'noted-quietly'(engine) {
     const incident = await engine.open({ actions, namespace: 'quiet' });
     await incident.decide('ada');

@@ -22,6 +22,8 @@ export class Switchboard {
   environment = 'production';
   /** Waited for by an apply before it writes. */
   pause?: (cancelled: AbortSignal) => Promise<void>;
+  /** Waited for by an undo before it writes. */
+  pauseUndo?: (cancelled: AbortSignal) => Promise<void>;
 
   action(name = 'test.switch', holds = true): Action {
     const action: Action<Place> = {
@@ -80,6 +82,7 @@ export class Switchboard {
         const { on } = JSON.parse(Buffer.from(await context.evidence.get(base)).toString()) as {
           on: boolean;
         };
+        await this.pauseUndo?.(context.signal);
         await context.beforeWrite('switch-back');
         if (!on && this.on.delete(input.namespace)) this.writes += 1;
         await context.checkpoint('switched-back');

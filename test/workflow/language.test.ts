@@ -105,62 +105,6 @@ describe('undo', () => {
   });
 });
 
-const contained = (held: string, changed: string): Step[] => [
-  act('contain', 'test.contain', held),
-  act('change', 'test.change', changed, { undo: 'on-failure', needs: ['contain'] }),
-  { kind: 'wait', id: 'pause', forMs: 3_600_000, needs: ['change'] },
-  act('later', 'test.change', changed, { needs: ['pause'] }),
-];
-
-const waiting = async (held: string, changed: string): Promise<OpenIncident> => {
-  const incident = await open(held, contained(held, changed));
-  await incident.decide('ada', { gate: 'contain' });
-  await incident.decide('ada', { gate: 'change' });
-  await incident.until((view) => status(view, 'pause') === 'running');
-  return incident;
-};
-
-describe('cancel', () => {
-  test('stop: nothing more begins, what was applied stays, what is contained is held', async () => {
-    const [held, changed] = [fresh(), fresh()];
-    const incident = await waiting(held, changed);
-    await incident.command('ada', 'cancel', 'enough', 'stop');
-    const view = await incident.until((now) => now.status === 'holding');
-    expect(status(view, 'later')).toBe('skipped');
-    expect([world.on.has(held), world.on.has(changed)]).toEqual([true, true]);
-    await incident.release();
-    expect(await incident.handle.result()).toBe('released');
-    await checkLedger(engine, incident);
-  });
-
-  test('undo: reversible changes are undone, and the release is asked for', async () => {
-    const [held, changed] = [fresh(), fresh()];
-    const incident = await waiting(held, changed);
-    await incident.command('ada', 'cancel', 'enough', 'undo');
-    await incident.decide('ben', { gate: 'release' });
-    expect(await incident.handle.result()).toBe('released');
-    expect([world.on.has(held), world.on.has(changed)]).toEqual([false, false]);
-    await checkLedger(engine, incident);
-  });
-
-  test('hold: it stays open, reversible changes too, until somebody says what becomes of it', async () => {
-    const [changed] = [fresh()];
-    const incident = await open(changed, [
-      act('change', 'test.change', changed, { undo: 'on-failure' }),
-      { kind: 'wait', id: 'pause', forMs: 3_600_000, needs: ['change'] },
-    ]);
-    await incident.decide('ada', { gate: 'change' });
-    await incident.until((view) => status(view, 'pause') === 'running');
-    await incident.command('ada', 'cancel', 'wait for the lead', 'hold');
-    await incident.until((view) => status(view, 'pause') === 'cancelled');
-    expect(world.on.has(changed)).toBe(true);
-    await incident.command('ben', 'cancel', 'undo it', 'undo');
-    expect(await incident.handle.result()).toBe('cancelled');
-    expect(world.on.has(changed)).toBe(false);
-    await checkLedger(engine, incident);
-  });
-});
-
 describe('a long incident', () => {
   test('goes on in further runs, with an open question, a hold, and each item once', async () => {
     const [held, namespace] = [fresh(), fresh()];
