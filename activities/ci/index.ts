@@ -1,11 +1,11 @@
 import type { Action } from '../../domain/action.ts';
 import type { SecretStores } from '../../domain/secret.ts';
-import { cancelRuns } from './cancel-runs.ts';
-import { disableWorkflow } from './disable-workflow.ts';
 import type { ForgeRegistry } from './forges.ts';
+import { cancelRuns } from './github-cancel-runs.ts';
+import { disableWorkflow } from './github-disable-workflow.ts';
+import { replaceActionsSecret } from './github-replace-actions-secret.ts';
+import { revokeToken } from './github-revoke-token.ts';
 import { gitHubs } from './github/index.ts';
-import { replaceActionsSecret } from './replace-actions-secret.ts';
-import { revokeToken } from './revoke-token.ts';
 import { gitlabReplaceVariable } from './gitlab-replace-variable.ts';
 import { gitlabResetRunnerToken } from './gitlab-reset-runner-token.ts';
 import { gitlabRevokeToken } from './gitlab-revoke-token.ts';
