@@ -10,12 +10,12 @@ import { secretStores } from '../../activities/secrets/index.ts';
 import { kubernetesStore } from '../../activities/secrets/kubernetes.ts';
 import type { Action, Mandate } from '../../domain/action.ts';
 import { Secret } from '../../domain/secret.ts';
+import { Grep } from '../../testbed/grep.ts';
 import { startKubernetes, type Kubernetes } from '../../testbed/kubernetes.ts';
 import { waitFor } from '../../testbed/process.ts';
 import { contextOf } from '../support/action-context.ts';
 import { requestsBy } from '../support/audit-log.ts';
 import { accountName, openAwsHouse, type AwsHouse } from '../support/aws-house.ts';
-import { Grep } from '../support/grep.ts';
 import { kubernetesPermissionsUsed } from '../support/permissions-used.ts';
 import { collectionOf } from '../support/quarantine-house.ts';
 

@@ -5,6 +5,7 @@ import { revokeServiceAccountTokens } from '../../activities/kubernetes/revoke-s
 import { clusterRegistry } from '../../activities/kubernetes/client.ts';
 import { meaning } from '../../activities/kubernetes/quarantine/marks.ts';
 import type { RevokeInput } from '../../activities/kubernetes/service-account/contract.ts';
+import { Grep } from '../../testbed/grep.ts';
 import { contextOf, type Intents } from '../support/action-context.ts';
 import { changesBy, requestsBy } from '../support/audit-log.ts';
 import {
@@ -14,7 +15,6 @@ import {
   workload,
   type CredentialHouse,
 } from '../support/credential-house.ts';
-import { Grep } from '../support/grep.ts';
 import { kubernetesPermissionsUsed } from '../support/permissions-used.ts';
 import {
   collectionOf,

@@ -10,6 +10,7 @@ import { rotateSecret } from '../../activities/kubernetes/rotate-secret.ts';
 import type { RotateInput } from '../../activities/kubernetes/secret/contract.ts';
 import { secretStores } from '../../activities/secrets/index.ts';
 import { Secret, type SecretStore } from '../../domain/secret.ts';
+import { Grep } from '../../testbed/grep.ts';
 import { contextOf, type Intents } from '../support/action-context.ts';
 import { changesBy, requestsBy } from '../support/audit-log.ts';
 import {
@@ -19,7 +20,6 @@ import {
   workload,
   type CredentialHouse,
 } from '../support/credential-house.ts';
-import { Grep } from '../support/grep.ts';
 import { kubernetesPermissionsUsed } from '../support/permissions-used.ts';
 import { collectionOf, createNamespace, engineUser } from '../support/quarantine-house.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { openGitHubHouse, repository, type GitHubHouse } from '../support/github-house.ts';
-import { Grep } from '../support/grep.ts';
+import { Grep } from '../../testbed/grep.ts';
 import type { Place } from '../../testbed/github.ts';
+import { openGitHubHouse, repository, type GitHubHouse } from '../support/github-house.ts';
 
 let house: GitHubHouse;
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Grep } from '../../testbed/grep.ts';
 import { openGitHubHouse, repository, type GitHubHouse } from '../support/github-house.ts';
-import { Grep } from '../support/grep.ts';
 
 const action = 'github.revoke-token';
 const revoke = 'POST /credentials/revoke';

@@ -14,9 +14,9 @@ import type { Action, ActionContext, Mandate, Plan } from '../../domain/action.t
 import type { JsonObject } from '../../domain/json.ts';
 import { Secret, type SecretStores } from '../../domain/secret.ts';
 import type { CallRecord, Credential } from '../../testbed/aws.ts';
+import { Grep } from '../../testbed/grep.ts';
 import { contextOf, type ContextOptions, type Intents } from './action-context.ts';
 import { accountName, openAwsHouse, type AwsHouse } from './aws-house.ts';
-import { Grep } from './grep.ts';
 import { recorded } from './permissions-used.ts';
 
 export class Killed extends Error {}
