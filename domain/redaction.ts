@@ -73,6 +73,11 @@ export function redact(text: string): string {
   return redacted + text.slice(at);
 }
 
+/** A text without these values, wherever they stand as they are. However short: `redact` leaves the short ones, which stand in texts by chance. */
+export function hide(text: string, values: readonly string[]): string {
+  return values.reduce((hidden, value) => hidden.replaceAll(value, placeholder), text);
+}
+
 /** As `redact`, for every text in a JSON value, keys included. Returns the value itself when nothing had to go. */
 export function redactJson<T>(value: T): T {
   const redacted = redactedJson(value);

@@ -1,8 +1,6 @@
 import type { Permission, Verb } from './permission.ts';
 import { placeholder, remember } from './redaction.ts';
 
-export { placeholder } from './redaction.ts';
-
 /**
  * A secret value on its way from a source to a store, inside one activity. It shows itself to nobody who does not ask by `reveal`: text, JSON, logs
  * and `util.inspect` get a placeholder.

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent } from 'undici';
 import { systemCode } from '../../domain/errors.ts';
 import type { Json } from '../../domain/json.ts';
-import { placeholder, redact } from '../../domain/redaction.ts';
+import { hide, redact } from '../../domain/redaction.ts';
 import { Secret } from '../../domain/secret.ts';
 import { oneLine } from '../../domain/safe-text.ts';
 import { classifyService, ServiceError } from './errors.ts';
@@ -189,10 +189,7 @@ function reveal(value: Outgoing, hidden: string[]): Json {
 
 /** A service may quote what it was sent. `redact` knows no secret that is short: these were sent, so they are looked for at any length. */
 function clean(message: string, sent: readonly string[]): string {
-  return oneLine(
-    sent.reduce((text, value) => text.replaceAll(value, placeholder), redact(message)),
-    500,
-  );
+  return oneLine(hide(redact(message), sent), 500);
 }
 
 const malformed = Symbol('malformed');

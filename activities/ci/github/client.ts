@@ -1,8 +1,9 @@
 import { createAppAuth } from '@octokit/auth-app';
 import { Octokit } from '@octokit/core';
 import type { z } from 'zod';
-import { placeholder, type Secret } from '../../../domain/secret.ts';
+import { hide } from '../../../domain/redaction.ts';
 import { oneLine } from '../../../domain/safe-text.ts';
+import type { Secret } from '../../../domain/secret.ts';
 import { ServiceError } from '../../service/errors.ts';
 import type { GitHubConfig } from '../forges.ts';
 import { Allowance } from './allowance.ts';
@@ -177,7 +178,10 @@ function serviceError(
   }
   const { status, headers, message } = answer;
   allowance.note(headers);
-  const clean = secrets.reduce((text, secret) => text.replaceAll(secret.reveal(), placeholder), message);
+  const clean = hide(
+    message,
+    secrets.map((secret) => secret.reveal()),
+  );
   const limited =
     status === 429 ||
     (status === 403 &&

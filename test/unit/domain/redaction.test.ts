@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { mostRemembered, placeholder, redact, redactJson, remember } from '../../../domain/redaction.ts';
+import {
+  hide,
+  mostRemembered,
+  placeholder,
+  redact,
+  redactJson,
+  remember,
+} from '../../../domain/redaction.ts';
 import { Secret } from '../../../domain/secret.ts';
 
 /** Each way in which a secret is written, and how to find what would be left of it. */
@@ -93,6 +100,13 @@ describe('what is remembered', () => {
     remember('prod');
     remember('1234567');
     expect(redact('prod 1234567 production')).toBe('prod 1234567 production');
+  });
+
+  test('what is named goes at any length, all of it, and is no pattern', () => {
+    expect(hide('pin 07, again 07; $& and a.c, not abc', ['07', '$&', 'a.c'])).toBe(
+      `pin ${placeholder}, again ${placeholder}; ${placeholder} and ${placeholder}, not abc`,
+    );
+    expect(hide('pin 07', [])).toBe('pin 07');
   });
 
   test('no more than so many are remembered, those used last', () => {

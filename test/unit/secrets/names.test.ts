@@ -3,7 +3,8 @@ import { describe, expect, test } from '@jest/globals';
 import { keyIn, written } from '../../../activities/aws/rotate-access-key/credential.ts';
 import { fileStore } from '../../../activities/secrets/file.ts';
 import { secretStores } from '../../../activities/secrets/index.ts';
-import { placeholder, Secret } from '../../../domain/secret.ts';
+import { placeholder } from '../../../domain/redaction.ts';
+import { Secret } from '../../../domain/secret.ts';
 
 describe('the name of a secret', () => {
   const stores = secretStores(
