@@ -1,7 +1,8 @@
 import { ServiceException } from '@smithy/smithy-client';
-import { ApplicationFailure } from '@temporalio/common';
+import type { ApplicationFailure } from '@temporalio/common';
 import { systemCode } from '../../domain/errors.ts';
 import { truncate } from '../../domain/safe-text.ts';
+import { numberedFailure, type FailureCodes } from '../numbered-failure.ts';
 
 /** What a caller can do about an error of AWS. */
 export type AwsErrorClass =
@@ -61,7 +62,7 @@ function classifyAws(error: AwsError): AwsErrorClass {
   return status === 403 ? 'forbidden' : status === 404 ? 'gone' : 'refused';
 }
 
-const codes: { [K in AwsErrorClass]: { code: string; retry: boolean; fix: string } } = {
+const codes: FailureCodes<AwsErrorClass> = {
   retryable: { code: 'FB3300', retry: true, fix: 'the call is tried again' },
   forbidden: {
     code: 'FB3302',
@@ -77,12 +78,7 @@ const codes: { [K in AwsErrorClass]: { code: string; retry: boolean; fix: string
 
 /** What leaves an activity: a typed failure, retryable or not, with a numbered message. */
 export function failureOfAws(error: AwsError): ApplicationFailure {
-  const { code, retry, fix } = codes[classifyAws(error)];
   const requestId = error instanceof ServiceException ? (error.$metadata.requestId ?? '') : '';
-  return ApplicationFailure.create({
-    message: `${code}: AWS: ${error.name}: ${truncate(error.message)}; ${fix}`,
-    type: code,
-    nonRetryable: !retry,
-    details: [{ requestId }],
-  });
+  const message = `AWS: ${error.name}: ${truncate(error.message)}`;
+  return numberedFailure(codes[classifyAws(error)], message, { requestId });
 }

@@ -1,5 +1,6 @@
-import { ApplicationFailure } from '@temporalio/common';
+import type { ApplicationFailure } from '@temporalio/common';
 import { truncate } from '../../domain/safe-text.ts';
+import { numberedFailure, type FailureCodes } from '../numbered-failure.ts';
 
 /** What a caller can do about an error of the API. */
 export type ErrorClass =
@@ -65,7 +66,7 @@ export function isKubernetesError(error: unknown, ...classes: ErrorClass[]): err
   return error instanceof KubernetesError && (classes.length === 0 || classes.includes(classify(error)));
 }
 
-const codes: { [K in ErrorClass]: { code: string; retry: boolean; fix: string } } = {
+const codes: FailureCodes<ErrorClass> = {
   retryable: { code: 'FB3200', retry: true, fix: 'the call is tried again' },
   forbidden: {
     code: 'FB3202',
@@ -81,11 +82,6 @@ const codes: { [K in ErrorClass]: { code: string; retry: boolean; fix: string } 
 
 /** What leaves an activity: a typed failure, retryable or not, with a numbered message. */
 export function failureOfKubernetes(error: KubernetesError): ApplicationFailure {
-  const { code, retry, fix } = codes[classify(error)];
-  return ApplicationFailure.create({
-    message: `${code}: ${error.message}; ${fix}`,
-    type: code,
-    nonRetryable: !retry,
-    details: [{ status: error.status, reason: error.reason, causes: error.causes }],
-  });
+  const { status, reason, causes } = error;
+  return numberedFailure(codes[classify(error)], error.message, { status, reason, causes });
 }

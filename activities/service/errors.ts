@@ -1,5 +1,6 @@
-import { ApplicationFailure } from '@temporalio/common';
+import type { ApplicationFailure } from '@temporalio/common';
 import { truncate } from '../../domain/safe-text.ts';
+import { numberedFailure, type FailureCodes } from '../numbered-failure.ts';
 
 /** What a caller can do about an answer of a forge or a registry. */
 export type ServiceErrorClass =
@@ -57,7 +58,7 @@ export function isServiceError(error: unknown, ...classes: ServiceErrorClass[]):
   return error instanceof ServiceError && (classes.length === 0 || classes.includes(classifyService(error)));
 }
 
-const codes: { [K in ServiceErrorClass]: { code: string; retry: boolean; fix: string } } = {
+const codes: FailureCodes<ServiceErrorClass> = {
   retryable: { code: 'FB3500', retry: true, fix: 'the call is tried again' },
   forbidden: {
     code: 'FB3502',
@@ -73,11 +74,5 @@ const codes: { [K in ServiceErrorClass]: { code: string; retry: boolean; fix: st
 
 /** What leaves an activity: a typed failure, retryable or not, with a numbered message. */
 export function failureOfService(error: ServiceError): ApplicationFailure {
-  const { code, retry, fix } = codes[classifyService(error)];
-  return ApplicationFailure.create({
-    message: `${code}: ${error.message}; ${fix}`,
-    type: code,
-    nonRetryable: !retry,
-    details: [{ status: error.status }],
-  });
+  return numberedFailure(codes[classifyService(error)], error.message, { status: error.status });
 }
