@@ -11,11 +11,10 @@ import type {
 import { worst } from '../../domain/action.ts';
 import { digest, type JsonObject } from '../../domain/json.ts';
 import type { Secret, SecretStores } from '../../domain/secret.ts';
-import { typed } from '../failure.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
 import { secretName } from '../service/secret-name.ts';
 import type { GitLabConfig } from './forges.ts';
-import { withGitLab, type GitLabApi, type Variable } from './gitlab/api.ts';
+import { onGitLab, type GitLabApi, type Variable } from './gitlab/api.ts';
 import { drift, refused, targetGone, unfit } from './gitlab/failures.ts';
 import { forge, needs, notBoth, ownerFields, ownerOf, targetOf } from './gitlab/input.ts';
 import type { CiOptions } from './index.ts';
@@ -99,21 +98,11 @@ export function gitlabReplaceVariable({ forges, secrets }: CiOptions): Action<In
       attempts: 5,
     },
     plan: (context, request) =>
-      typed(() => {
-        const gitlab = forges('gitlab', request.input.forge);
-        return withGitLab(gitlab, context, (api) => plan(context, api, gitlab, secrets, request));
-      }),
+      onGitLab(forges, context, request, (api, gitlab) => plan(context, api, gitlab, secrets, request)),
     apply: (context, mandate) =>
-      typed(() => {
-        const gitlab = forges('gitlab', mandate.input.forge);
-        return withGitLab(gitlab, context, (api) => apply(context, api, gitlab, secrets, mandate));
-      }),
+      onGitLab(forges, context, mandate, (api, gitlab) => apply(context, api, gitlab, secrets, mandate)),
     verify: (context, mandate) =>
-      typed(() =>
-        withGitLab(forges('gitlab', mandate.input.forge), context, (api) =>
-          verify(context, api, secrets, mandate),
-        ),
-      ),
+      onGitLab(forges, context, mandate, (api) => verify(context, api, secrets, mandate)),
     undo: (_context, { input: { variable } }) =>
       Promise.resolve(
         nothingRestored(`the old value of ${variable} is not brought back: it leaked, and was not kept`),

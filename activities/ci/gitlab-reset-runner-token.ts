@@ -12,12 +12,11 @@ import { worst } from '../../domain/action.ts';
 import { digest, type JsonObject } from '../../domain/json.ts';
 import { FirebreakError } from '../../domain/errors.ts';
 import type { Secret, SecretStore, SecretStores } from '../../domain/secret.ts';
-import { typed } from '../failure.ts';
 import { baseOf } from '../service/base.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
 import { secretName } from '../service/secret-name.ts';
 import type { GitLabConfig } from './forges.ts';
-import { withGitLab, type GitLabApi, type Runner } from './gitlab/api.ts';
+import { onGitLab, type GitLabApi, type Runner } from './gitlab/api.ts';
 import { drift, refused, targetGone } from './gitlab/failures.ts';
 import { forge, needs, targetOf } from './gitlab/input.ts';
 import type { CiOptions } from './index.ts';
@@ -94,21 +93,11 @@ export function gitlabResetRunnerToken({ forges, secrets }: CiOptions): Action<I
       attempts: 5,
     },
     plan: (context, request) =>
-      typed(() => {
-        const gitlab = forges('gitlab', request.input.forge);
-        return withGitLab(gitlab, context, (api) => plan(context, api, gitlab, secrets, request));
-      }),
+      onGitLab(forges, context, request, (api, gitlab) => plan(context, api, gitlab, secrets, request)),
     apply: (context, mandate) =>
-      typed(() => {
-        const gitlab = forges('gitlab', mandate.input.forge);
-        return withGitLab(gitlab, context, (api) => apply(context, api, gitlab, secrets, mandate));
-      }),
+      onGitLab(forges, context, mandate, (api, gitlab) => apply(context, api, gitlab, secrets, mandate)),
     verify: (context, mandate) =>
-      typed(() =>
-        withGitLab(forges('gitlab', mandate.input.forge), context, (api) =>
-          verify(context, api, secrets, mandate),
-        ),
-      ),
+      onGitLab(forges, context, mandate, (api) => verify(context, api, secrets, mandate)),
     undo: (_context, { input: { runner } }) =>
       Promise.resolve(
         nothingRestored(`the old token of runner ${runner} is dead: GitLab does not bring it back`),

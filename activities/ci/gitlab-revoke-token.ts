@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import type { Action, ActionContext, Mandate, Plan } from '../../domain/action.ts';
+import type { Action, ActionContext, Mandate, Plan, Verification } from '../../domain/action.ts';
 import { worst } from '../../domain/action.ts';
 import { digest, type JsonObject } from '../../domain/json.ts';
-import { typed } from '../failure.ts';
+import type { SecretStores } from '../../domain/secret.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
 import { secretName } from '../service/secret-name.ts';
 import type { GitLabConfig } from './forges.ts';
-import { withGitLab, type AccessToken, type GitLabApi } from './gitlab/api.ts';
+import { onGitLab, type AccessToken, type GitLabApi } from './gitlab/api.ts';
 import { drift, refused, targetGone } from './gitlab/failures.ts';
 import { madeWithIt, needs, notBoth, ownerOf, targetOf, tokenFields } from './gitlab/input.ts';
 import { refusedClaim } from './gitlab/refused-claim.ts';
@@ -72,30 +72,11 @@ export function gitlabRevokeToken({ forges, secrets }: CiOptions): Action<Input>
       attempts: 5,
     },
     plan: (context, request) =>
-      typed(() => {
-        const gitlab = forges('gitlab', request.input.forge);
-        return withGitLab(gitlab, context, (api) => plan(context, api, gitlab, request.input));
-      }),
+      onGitLab(forges, context, request, (api, gitlab) => plan(context, api, gitlab, request.input)),
     apply: (context, mandate) =>
-      typed(() => {
-        const gitlab = forges('gitlab', mandate.input.forge);
-        return withGitLab(gitlab, context, (api) => apply(context, api, gitlab, mandate));
-      }),
-    verify: (context, { input: asked, incident }) =>
-      typed(() =>
-        withGitLab(forges('gitlab', asked.forge), context, async (api) => {
-          const token = await api.token(ownerOf(asked), asked.token);
-          if (token?.active === true) {
-            const detail = 'GitLab says that it is active';
-            const claim = { claim: `token ${asked.token} is refused`, verdict: 'failed', detail } as const;
-            return { state: 'absent', verdict: 'failed', claims: [claim] };
-          }
-          const at = asked.secret === undefined ? undefined : secrets(asked.secret);
-          const stored = await at?.store.read(at.path, { signal: context.signal, incident });
-          const claims = [await refusedClaim(api, asked.token, stored?.value)];
-          return { state: 'in-place', verdict: worst(claims), claims };
-        }),
-      ),
+      onGitLab(forges, context, mandate, (api, gitlab) => apply(context, api, gitlab, mandate)),
+    verify: (context, mandate) =>
+      onGitLab(forges, context, mandate, (api) => verify(context, api, secrets, mandate)),
     undo: (_context, { input: { token } }) =>
       Promise.resolve(nothingRestored(`token ${token} is revoked: GitLab revives no token`)),
   };
@@ -168,4 +149,22 @@ async function apply(context: ActionContext, api: GitLabApi, gitlab: GitLabConfi
     artefacts: [],
     unavailable: [],
   };
+}
+
+async function verify(
+  context: ActionContext,
+  api: GitLabApi,
+  secrets: SecretStores,
+  { input: asked, incident }: Mandate<Input>,
+): Promise<Verification> {
+  const token = await api.token(ownerOf(asked), asked.token);
+  if (token?.active === true) {
+    const detail = 'GitLab says that it is active';
+    const claim = { claim: `token ${asked.token} is refused`, verdict: 'failed', detail } as const;
+    return { state: 'absent', verdict: 'failed', claims: [claim] };
+  }
+  const at = asked.secret === undefined ? undefined : secrets(asked.secret);
+  const stored = await at?.store.read(at.path, { signal: context.signal, incident });
+  const claims = [await refusedClaim(api, asked.token, stored?.value)];
+  return { state: 'in-place', verdict: worst(claims), claims };
 }

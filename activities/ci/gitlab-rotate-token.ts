@@ -11,13 +11,12 @@ import type {
 import { worst } from '../../domain/action.ts';
 import { digest, type JsonObject } from '../../domain/json.ts';
 import type { SecretStores } from '../../domain/secret.ts';
-import { typed } from '../failure.ts';
 import { baseOf } from '../service/base.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
 import { secretName } from '../service/secret-name.ts';
 import type { CiOptions } from './index.ts';
 import type { GitLabConfig } from './forges.ts';
-import { withGitLab, type AccessToken, type GitLabApi } from './gitlab/api.ts';
+import { onGitLab, type AccessToken, type GitLabApi } from './gitlab/api.ts';
 import { drift, refused, targetGone } from './gitlab/failures.ts';
 import { madeWithIt, needs, notBoth, ownerOf, targetOf, tokenFields } from './gitlab/input.ts';
 import { refusedClaim } from './gitlab/refused-claim.ts';
@@ -88,21 +87,11 @@ export function gitlabRotateToken({ forges, secrets }: CiOptions): Action<Input>
       attempts: 5,
     },
     plan: (context, request) =>
-      typed(() => {
-        const gitlab = forges('gitlab', request.input.forge);
-        return withGitLab(gitlab, context, (api) => plan(context, api, gitlab, secrets, request));
-      }),
+      onGitLab(forges, context, request, (api, gitlab) => plan(context, api, gitlab, secrets, request)),
     apply: (context, mandate) =>
-      typed(() => {
-        const gitlab = forges('gitlab', mandate.input.forge);
-        return withGitLab(gitlab, context, (api) => apply(context, api, gitlab, secrets, mandate));
-      }),
+      onGitLab(forges, context, mandate, (api, gitlab) => apply(context, api, gitlab, secrets, mandate)),
     verify: (context, mandate) =>
-      typed(() =>
-        withGitLab(forges('gitlab', mandate.input.forge), context, (api) =>
-          verify(context, api, secrets, mandate),
-        ),
-      ),
+      onGitLab(forges, context, mandate, (api) => verify(context, api, secrets, mandate)),
     undo: (_context, { input: { token } }) =>
       Promise.resolve(nothingRestored(`token ${token} is revoked: GitLab revives no token`)),
   };

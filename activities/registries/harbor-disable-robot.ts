@@ -12,12 +12,11 @@ import type {
 import { worst } from '../../domain/action.ts';
 import { canonical, isObject } from '../../domain/json.ts';
 import type { SecretStores } from '../../domain/secret.ts';
-import { typed } from '../failure.ts';
 import { baseOf } from '../service/base.ts';
 import { changeOf, isFor, makePlan } from '../service/plan.ts';
 import { secretName } from '../service/secret-name.ts';
 import { drift, refused } from './failures.ts';
-import { withHarbor, type HarborApi, type Robot } from './harbor/api.ts';
+import { onHarbor, type HarborApi, type Robot } from './harbor/api.ts';
 import { harborNeeds, mustRead, robotFields, robotLimits, robotTarget, supportsOf } from './harbor/robot.ts';
 import type { RegistryOptions } from './index.ts';
 import type { HarborConfig } from './registries.ts';
@@ -64,25 +63,13 @@ export function harborDisableRobot({ registries, secrets }: RegistryOptions): Ac
       attempts: 5,
     },
     plan: (context, request) =>
-      typed(() => {
-        const harbor = registries('harbor', request.input.registry);
-        return withHarbor(harbor, context, (api) => plan(context, api, harbor, request.input));
-      }),
+      onHarbor(registries, context, request, (api, harbor) => plan(context, api, harbor, request.input)),
     apply: (context, mandate) =>
-      typed(() => {
-        const harbor = registries('harbor', mandate.input.registry);
-        return withHarbor(harbor, context, (api) => apply(context, api, harbor, mandate));
-      }),
+      onHarbor(registries, context, mandate, (api, harbor) => apply(context, api, harbor, mandate)),
     verify: (context, mandate) =>
-      typed(() => {
-        const harbor = registries('harbor', mandate.input.registry);
-        return withHarbor(harbor, context, (api) => verify(context, api, harbor, secrets, mandate));
-      }),
+      onHarbor(registries, context, mandate, (api, harbor) => verify(context, api, harbor, secrets, mandate)),
     undo: (context, mandate) =>
-      typed(() => {
-        const harbor = registries('harbor', mandate.input.registry);
-        return withHarbor(harbor, context, (api) => undo(context, api, harbor, mandate));
-      }),
+      onHarbor(registries, context, mandate, (api, harbor) => undo(context, api, harbor, mandate)),
   };
 }
 

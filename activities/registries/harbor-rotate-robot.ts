@@ -11,13 +11,12 @@ import type {
 import { worst } from '../../domain/action.ts';
 import { digest, type JsonObject } from '../../domain/json.ts';
 import type { SecretStores } from '../../domain/secret.ts';
-import { typed } from '../failure.ts';
 import { baseOf } from '../service/base.ts';
 import { placeGenerated } from '../service/generated.ts';
 import { changeOf, isFor, makePlan, nothingRestored } from '../service/plan.ts';
 import { secretName } from '../service/secret-name.ts';
 import { drift, refused } from './failures.ts';
-import { withHarbor, type HarborApi, type Robot } from './harbor/api.ts';
+import { onHarbor, type HarborApi, type Robot } from './harbor/api.ts';
 import { harborNeeds, mustRead, robotFields, robotLimits, robotTarget, supportsOf } from './harbor/robot.ts';
 import type { RegistryOptions } from './index.ts';
 import type { HarborConfig } from './registries.ts';
@@ -66,20 +65,11 @@ export function harborRotateRobot({ registries, secrets }: RegistryOptions): Act
       attempts: 5,
     },
     plan: (context, request) =>
-      typed(() => {
-        const harbor = registries('harbor', request.input.registry);
-        return withHarbor(harbor, context, (api) => plan(context, api, harbor, secrets, request));
-      }),
+      onHarbor(registries, context, request, (api, harbor) => plan(context, api, harbor, secrets, request)),
     apply: (context, mandate) =>
-      typed(() => {
-        const harbor = registries('harbor', mandate.input.registry);
-        return withHarbor(harbor, context, (api) => apply(context, api, harbor, secrets, mandate));
-      }),
+      onHarbor(registries, context, mandate, (api, harbor) => apply(context, api, harbor, secrets, mandate)),
     verify: (context, mandate) =>
-      typed(() => {
-        const harbor = registries('harbor', mandate.input.registry);
-        return withHarbor(harbor, context, (api) => verify(context, api, harbor, secrets, mandate));
-      }),
+      onHarbor(registries, context, mandate, (api, harbor) => verify(context, api, harbor, secrets, mandate)),
     undo: (_context, { input: { robot } }) =>
       Promise.resolve(nothingRestored(`the old secret of robot ${robot} leaked: it is not set again`)),
   };

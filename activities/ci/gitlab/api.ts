@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { ActionContext } from '../../../domain/action.ts';
 import { Secret } from '../../../domain/secret.ts';
+import { typed } from '../../failure.ts';
 import { createServiceClient, segment, type Authorization } from '../../service/client.ts';
 import { isServiceError } from '../../service/errors.ts';
-import type { GitLabConfig } from '../forges.ts';
+import type { ForgeRegistry, GitLabConfig } from '../forges.ts';
 
 /** Whose a token or a variable is; a token of neither is a personal one. */
 export type Owner = { kind: 'project' | 'group'; id: string } | { kind: 'person' };
@@ -47,22 +48,26 @@ const maxPages = 50;
 /** GitLab's REST API, as far as actions need it: docs.gitlab.com/api. Values are Secrets as soon as they are here. Throws ServiceError. */
 export type GitLabApi = ReturnType<typeof gitlabApi>;
 
-/** Lends the API of a forge to a verb, and closes it. */
-export async function withGitLab<T>(
-  forge: GitLabConfig,
+/** Runs a verb over the API of the forge that its input names, which is closed after it. Every error leaves it as a typed failure. */
+export function onGitLab<T>(
+  forges: ForgeRegistry,
   { signal }: Pick<ActionContext, 'signal'>,
-  use: (api: GitLabApi) => Promise<T>,
+  { input }: { input: { forge: string } },
+  verb: (api: GitLabApi, gitlab: GitLabConfig) => Promise<T>,
 ): Promise<T> {
-  const client = createServiceClient({
-    service: `forges.${forge.name}`,
-    baseUrl: `${forge.url}/api/v4`,
-    authorization: async () => privateToken(await forge.token()),
+  return typed(async () => {
+    const gitlab = forges('gitlab', input.forge);
+    const client = createServiceClient({
+      service: `forges.${gitlab.name}`,
+      baseUrl: `${gitlab.url}/api/v4`,
+      authorization: async () => privateToken(await gitlab.token()),
+    });
+    try {
+      return await verb(gitlabApi(client, signal), gitlab);
+    } finally {
+      await client.close();
+    }
   });
-  try {
-    return await use(gitlabApi(client, signal));
-  } finally {
-    await client.close();
-  }
 }
 
 function gitlabApi(client: ReturnType<typeof createServiceClient>, signal: AbortSignal) {

@@ -2,9 +2,10 @@ import { z } from 'zod';
 import type { ActionContext } from '../../../domain/action.ts';
 import type { JsonObject } from '../../../domain/json.ts';
 import type { Secret } from '../../../domain/secret.ts';
-import { basic, createServiceClient, segment } from '../../service/client.ts';
+import { typed } from '../../failure.ts';
+import { basic, createServiceClient, segment, type ServiceClient } from '../../service/client.ts';
 import { isServiceError } from '../../service/errors.ts';
-import type { HarborConfig } from '../registries.ts';
+import type { HarborConfig, RegistryRegistry } from '../registries.ts';
 
 const robotShape = z.looseObject({
   id: z.int(),
@@ -28,65 +29,73 @@ export interface HarborApi {
   canLogIn(username: string, password: Secret): Promise<boolean>;
 }
 
-/** Lends the API of a Harbor to a verb, and closes it. */
-export async function withHarbor<T>(
-  harbor: HarborConfig,
+/** Runs a verb over the API of the Harbor that its input names, which is closed after it. Every error leaves it as a typed failure. */
+export function onHarbor<T>(
+  registries: RegistryRegistry,
   { signal }: Pick<ActionContext, 'signal'>,
-  use: (api: HarborApi) => Promise<T>,
+  { input }: { input: { registry: string } },
+  verb: (api: HarborApi, harbor: HarborConfig) => Promise<T>,
 ): Promise<T> {
-  const client = createServiceClient({
-    service: `registries.${harbor.name}`,
-    baseUrl: harbor.url,
-    authorization: async () => basic(harbor.username, await harbor.password()),
-  });
-  try {
-    return await use({
-      async robot(id) {
-        try {
-          const answer = await client.read({ operation: `read robot ${id}`, path: pathOf(id), signal });
-          return asRobot(answer.body);
-        } catch (error) {
-          if (isServiceError(error, 'gone')) return undefined;
-          throw error;
-        }
-      },
-      async update(robot) {
-        await client.write({
-          method: 'PUT',
-          operation: `update robot ${robot.name}`,
-          path: pathOf(robot.id),
-          body: robot,
-          signal,
-        });
-      },
-      async refresh(id, secret) {
-        await client.write({
-          method: 'PATCH',
-          operation: `refresh the secret of robot ${id}`,
-          path: pathOf(id),
-          body: { secret },
-          signal,
-        });
-      },
-      async canLogIn(username, password) {
-        try {
-          await client.read({
-            operation: `log in as ${username}`,
-            path: '/service/token',
-            query: { service: 'harbor-registry' },
-            as: basic(username, password),
-            signal,
-          });
-          return true;
-        } catch (error) {
-          if (isServiceError(error, 'unauthenticated')) return false;
-          throw error;
-        }
-      },
+  return typed(async () => {
+    const harbor = registries('harbor', input.registry);
+    const client = createServiceClient({
+      service: `registries.${harbor.name}`,
+      baseUrl: harbor.url,
+      authorization: async () => basic(harbor.username, await harbor.password()),
     });
-  } finally {
-    await client.close();
-  }
+    try {
+      return await verb(harborApi(client, signal), harbor);
+    } finally {
+      await client.close();
+    }
+  });
+}
+
+function harborApi(client: ServiceClient, signal: AbortSignal): HarborApi {
+  return {
+    async robot(id) {
+      try {
+        const answer = await client.read({ operation: `read robot ${id}`, path: pathOf(id), signal });
+        return asRobot(answer.body);
+      } catch (error) {
+        if (isServiceError(error, 'gone')) return undefined;
+        throw error;
+      }
+    },
+    async update(robot) {
+      await client.write({
+        method: 'PUT',
+        operation: `update robot ${robot.name}`,
+        path: pathOf(robot.id),
+        body: robot,
+        signal,
+      });
+    },
+    async refresh(id, secret) {
+      await client.write({
+        method: 'PATCH',
+        operation: `refresh the secret of robot ${id}`,
+        path: pathOf(id),
+        body: { secret },
+        signal,
+      });
+    },
+    async canLogIn(username, password) {
+      try {
+        await client.read({
+          operation: `log in as ${username}`,
+          path: '/service/token',
+          query: { service: 'harbor-registry' },
+          as: basic(username, password),
+          signal,
+        });
+        return true;
+      } catch (error) {
+        if (isServiceError(error, 'unauthenticated')) return false;
+        throw error;
+      }
+    },
+  };
 }
 
 function pathOf(id: number): string {
