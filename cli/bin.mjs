@@ -25,6 +25,10 @@ function carriedNode() {
 
 /** Runs this file again under another Node, as if it had been run so at once: same terminal, signals and end. */
 function handOver(node) {
+  // A diagnostic report of this process would hold the environment, with its secrets.
+  process.report.reportOnSignal = false;
+  process.report.reportOnFatalError = false;
+  process.report.reportOnUncaughtException = false;
   const child = spawn(node, [...process.execArgv, ...process.argv.slice(1)], {
     stdio: 'inherit',
     env: { ...process.env, FIREBREAK_HANDED_OVER: '1' },

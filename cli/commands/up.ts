@@ -27,6 +27,11 @@ export function upCommand(): Command {
       note('Firebreak starts …');
       const logger = createLogger(options.logLevel);
       logTemporalTo(logger);
+      const { leavesCoreFiles } = await import('../core-files.ts');
+      if ((await leavesCoreFiles()) === true)
+        logger.warn(
+          'a core file of this process would hold its secrets: set its core limit to 0 (SECURITY.md)',
+        );
       const running = await up(configuration, { logger });
       note(`Gateway      ${running.url}`);
       note(`Temporal     ${running.temporalAddress}`);

@@ -5,6 +5,8 @@ import type { Range } from './views.ts';
  * that no text takes more than linear time.
  */
 const shapes: readonly RegExp[] = [
+  // Firebreak's own
+  /(?<![A-Za-z0-9])fbt_[0-9a-f]{16}_[\w-]{20,}/dg,
   // GitHub
   /(?<![A-Za-z0-9])(?:gh[oprsu]_[A-Za-z0-9_]{20,}|github_pat_[A-Za-z0-9_]{20,})/dg,
   // GitLab

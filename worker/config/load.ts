@@ -6,6 +6,7 @@ import { milliseconds } from '../../language/compile/duration.ts';
 import { fieldOf, suggest } from '../../language/compile/problem.ts';
 import { FirebreakError, systemCode } from '../../domain/errors.ts';
 import type { Approval } from '../../domain/person.ts';
+import { remember } from '../../domain/redaction.ts';
 import { configurationSchema, type ConfigurationFile, type SecretReference } from './schema.ts';
 
 /** The configuration, checked, with absolute paths and milliseconds. Secrets are still references: `readSecret` reads them when they are needed. */
@@ -174,20 +175,25 @@ function keysOf(schema: unknown): string[] {
 }
 
 /**
- * Reads a secret where the configuration says it is.
+ * Reads a secret where the configuration says it is, and has redaction know it.
  * @throws FirebreakError FB6004 when it is not there; the message never holds it
  */
 export async function readSecret(field: string, reference: SecretReference): Promise<string> {
   if ('env' in reference) {
     const value = process.env[reference.env];
-    if (value !== undefined && value !== '') return value;
+    if (value !== undefined && value !== '') return remembered(value);
     throw new FirebreakError('FB6004', `${field}: set the environment variable ${reference.env}`);
   }
   try {
     const value = (await readFile(reference.file, 'utf8')).trim();
-    if (value !== '') return value;
+    if (value !== '') return remembered(value);
   } catch (error) {
     throw new FirebreakError('FB6004', `${field}: ${reference.file} cannot be read (${systemCode(error)})`);
   }
   throw new FirebreakError('FB6004', `${field}: ${reference.file} is empty`);
+}
+
+function remembered(value: string): string {
+  remember(value);
+  return value;
 }

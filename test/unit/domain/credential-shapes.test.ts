@@ -28,6 +28,11 @@ describe('what looks like a credential', () => {
     ['fine-grained', `github_pat_${'a'.repeat(22)}_${'b'.repeat(59)}!`, '[secret]!'],
     ['a token of GitLab', 'glpat-aB3dE6gH9jK2mN5pQ8sT', '[secret]'],
     ['a token of Slack', 'xoxb-123456789012-abcdefgh', '[secret]'],
+    [
+      "one of Firebreak's own",
+      `${`fbt_${'0'.repeat(16)}_${'aB-_'.repeat(11)}`.slice(0, 64)} sent`,
+      '[secret] sent',
+    ],
     ['a JSON Web Token', `token ${jwt}, and more`, 'token [secret], and more'],
     ['a private key', `before ${pem} after`, 'before [secret] after'],
     ['escaped', JSON.stringify({ k: pem, l: 1 }), '{"k":"[secret]","l":1}'],

@@ -20,6 +20,7 @@ interface Service {
   depends_on?: Record<string, { condition: string }>;
   networks?: string[];
   secrets?: string[];
+  ulimits?: Record<string, number>;
   volumes?: string[];
   healthcheck?: { test: string[] };
 }
@@ -54,6 +55,10 @@ test('ports are published on this machine alone', () => {
   const ports = services.flatMap(([, { ports: published }]) => published ?? []);
   expect(ports.length).toBeGreaterThan(1);
   for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+});
+
+test('Firebreak, which has secrets in its memory, may leave no core file', () => {
+  expect(compose.services['firebreak']?.ulimits).toEqual({ core: 0 });
 });
 
 test('no secret and no default password is written down', async () => {
