@@ -13,6 +13,7 @@ import { digest, type JsonObject } from '../../domain/json.ts';
 import type { Secret, SecretStores } from '../../domain/secret.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
 import { secretName } from '../service/secret-name.ts';
+import { serviceTiming } from '../service/timing.ts';
 import type { GitLabConfig } from './forges.ts';
 import { onGitLab, type GitLabApi, type Variable } from './gitlab/api.ts';
 import { drift, refused, targetGone, unfit } from './gitlab/failures.ts';
@@ -89,14 +90,7 @@ export function gitlabReplaceVariable({ forges, secrets }: CiOptions): Action<In
       ...(['plan', 'apply', 'verify'] as const).flatMap((verb) => secrets.permissions?.('read', verb) ?? []),
     ],
     notCovered,
-    timing: {
-      planMs: 60_000,
-      applyMs: 60_000,
-      verifyMs: 60_000,
-      undoMs: 10_000,
-      heartbeatMs: 30_000,
-      attempts: 5,
-    },
+    timing: serviceTiming,
     plan: (context, request) =>
       onGitLab(forges, context, request, (api, gitlab) => plan(context, api, gitlab, secrets, request)),
     apply: (context, mandate) =>

@@ -15,6 +15,7 @@ import type { Secret, SecretStore, SecretStores } from '../../domain/secret.ts';
 import { baseOf } from '../service/base.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
 import { secretName } from '../service/secret-name.ts';
+import { serviceTiming } from '../service/timing.ts';
 import type { GitLabConfig } from './forges.ts';
 import { onGitLab, type GitLabApi, type Runner } from './gitlab/api.ts';
 import { drift, refused, targetGone } from './gitlab/failures.ts';
@@ -84,14 +85,7 @@ export function gitlabResetRunnerToken({ forges, secrets }: CiOptions): Action<I
       ...(secrets.permissions?.('read', 'verify') ?? []),
     ],
     notCovered,
-    timing: {
-      planMs: 60_000,
-      applyMs: 60_000,
-      verifyMs: 60_000,
-      undoMs: 10_000,
-      heartbeatMs: 30_000,
-      attempts: 5,
-    },
+    timing: serviceTiming,
     plan: (context, request) =>
       onGitLab(forges, context, request, (api, gitlab) => plan(context, api, gitlab, secrets, request)),
     apply: (context, mandate) =>

@@ -5,6 +5,7 @@ import { digest, type JsonObject } from '../../domain/json.ts';
 import type { SecretStores } from '../../domain/secret.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
 import { secretName } from '../service/secret-name.ts';
+import { serviceTiming } from '../service/timing.ts';
 import type { GitLabConfig } from './forges.ts';
 import { onGitLab, type AccessToken, type GitLabApi } from './gitlab/api.ts';
 import { drift, refused, targetGone } from './gitlab/failures.ts';
@@ -63,14 +64,7 @@ export function gitlabRevokeToken({ forges, secrets }: CiOptions): Action<Input>
       ...(secrets.permissions?.('read', 'verify') ?? []),
     ],
     notCovered,
-    timing: {
-      planMs: 60_000,
-      applyMs: 60_000,
-      verifyMs: 60_000,
-      undoMs: 10_000,
-      heartbeatMs: 30_000,
-      attempts: 5,
-    },
+    timing: serviceTiming,
     plan: (context, request) =>
       onGitLab(forges, context, request, (api, gitlab) => plan(context, api, gitlab, request.input)),
     apply: (context, mandate) =>

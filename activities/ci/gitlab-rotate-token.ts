@@ -14,6 +14,7 @@ import type { SecretStores } from '../../domain/secret.ts';
 import { baseOf } from '../service/base.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
 import { secretName } from '../service/secret-name.ts';
+import { serviceTiming } from '../service/timing.ts';
 import type { CiOptions } from './index.ts';
 import type { GitLabConfig } from './forges.ts';
 import { onGitLab, type AccessToken, type GitLabApi } from './gitlab/api.ts';
@@ -78,14 +79,7 @@ export function gitlabRotateToken({ forges, secrets }: CiOptions): Action<Input>
       ...(secrets.permissions?.('read', 'verify') ?? []),
     ],
     notCovered,
-    timing: {
-      planMs: 60_000,
-      applyMs: 240_000,
-      verifyMs: 60_000,
-      undoMs: 10_000,
-      heartbeatMs: 60_000,
-      attempts: 5,
-    },
+    timing: { ...serviceTiming, applyMs: 240_000, heartbeatMs: 60_000 },
     plan: (context, request) =>
       onGitLab(forges, context, request, (api, gitlab) => plan(context, api, gitlab, secrets, request)),
     apply: (context, mandate) =>

@@ -15,6 +15,7 @@ import type { SecretStores } from '../../domain/secret.ts';
 import { baseOf } from '../service/base.ts';
 import { changeOf, isFor, makePlan } from '../service/plan.ts';
 import { secretName } from '../service/secret-name.ts';
+import { serviceTiming } from '../service/timing.ts';
 import { drift, refused } from './failures.ts';
 import { onHarbor, type HarborApi, type Robot } from './harbor/api.ts';
 import { harborNeeds, mustRead, robotFields, robotLimits, robotTarget, supportsOf } from './harbor/robot.ts';
@@ -54,14 +55,7 @@ export function harborDisableRobot({ registries, secrets }: RegistryOptions): Ac
       ...(secrets.permissions?.('read', 'verify') ?? []),
     ],
     notCovered: robotLimits,
-    timing: {
-      planMs: 60_000,
-      applyMs: 60_000,
-      verifyMs: 60_000,
-      undoMs: 60_000,
-      heartbeatMs: 30_000,
-      attempts: 5,
-    },
+    timing: { ...serviceTiming, undoMs: 60_000 },
     plan: (context, request) =>
       onHarbor(registries, context, request, (api, harbor) => plan(context, api, harbor, request.input)),
     apply: (context, mandate) =>

@@ -15,6 +15,7 @@ import { baseOf } from '../service/base.ts';
 import { placeGenerated } from '../service/generated.ts';
 import { changeOf, isFor, makePlan, nothingRestored } from '../service/plan.ts';
 import { secretName } from '../service/secret-name.ts';
+import { serviceTiming } from '../service/timing.ts';
 import { drift, refused } from './failures.ts';
 import { onHarbor, type HarborApi, type Robot } from './harbor/api.ts';
 import { harborNeeds, mustRead, robotFields, robotLimits, robotTarget, supportsOf } from './harbor/robot.ts';
@@ -56,14 +57,7 @@ export function harborRotateRobot({ registries, secrets }: RegistryOptions): Act
       ...(secrets.permissions?.('read', 'verify') ?? []),
     ],
     notCovered: robotLimits,
-    timing: {
-      planMs: 60_000,
-      applyMs: 60_000,
-      verifyMs: 60_000,
-      undoMs: 10_000,
-      heartbeatMs: 30_000,
-      attempts: 5,
-    },
+    timing: serviceTiming,
     plan: (context, request) =>
       onHarbor(registries, context, request, (api, harbor) => plan(context, api, harbor, secrets, request)),
     apply: (context, mandate) =>

@@ -8,6 +8,7 @@ import { baseOf } from '../service/base.ts';
 import { placeGenerated } from '../service/generated.ts';
 import { changeOf, isFor, limit, makePlan, nothingRestored } from '../service/plan.ts';
 import { secretName } from '../service/secret-name.ts';
+import { serviceTiming } from '../service/timing.ts';
 import { drift, refused, targetGone, unusableFile } from './failures.ts';
 import { bcryptHash, fits, linesOf, withHash, type HtpasswdLine } from './htpasswd.ts';
 import type { RegistryOptions } from './index.ts';
@@ -68,14 +69,7 @@ export function registryRotateUser({ registries, secrets }: RegistryOptions): Ac
       ...(secrets.permissions?.('read', 'verify') ?? []),
     ],
     notCovered,
-    timing: {
-      planMs: 60_000,
-      applyMs: 60_000,
-      verifyMs: propagationMs + 30_000,
-      undoMs: 10_000,
-      heartbeatMs: 30_000,
-      attempts: 5,
-    },
+    timing: { ...serviceTiming, verifyMs: propagationMs + 30_000 },
     plan: (context, request) =>
       typed(() => plan(context, registries('basic-auth', request.input.registry), secrets, request)),
     apply: (context, mandate) =>
