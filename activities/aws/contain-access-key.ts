@@ -1,11 +1,11 @@
 import type { Action } from '../../domain/action.ts';
-import { typed } from '../failure.ts';
 import { apply } from './contain-access-key/apply.ts';
 import { alwaysNotCovered } from './contain-access-key/limits.ts';
 import { plan } from './contain-access-key/plan.ts';
 import { undo } from './contain-access-key/undo.ts';
 import { verify } from './contain-access-key/verify.ts';
 import { grant, users } from './containment/permissions.ts';
+import { containmentTiming, onAccount } from './containment/verbs.ts';
 import type { AwsOptions } from './options.ts';
 import { input, type Input } from './contain-access-key/input.ts';
 
@@ -88,19 +88,13 @@ export function containAccessKey({
       grant('undo', ['iam:DeleteUserPolicy'], [users], 'to take the denials away'),
     ],
     notCovered: alwaysNotCovered,
-    timing: {
-      planMs: 60_000,
-      applyMs: 300_000,
-      verifyMs: 180_000,
-      undoMs: 60_000,
-      heartbeatMs: 30_000,
-      attempts: 5,
-    },
+    timing: { ...containmentTiming, applyMs: 300_000 },
     holds: true,
-    plan: (context, request) => typed(() => plan(name, accounts(request.input.account), context, request)),
-    apply: (context, mandate) => typed(() => apply(name, accounts(mandate.input.account), context, mandate)),
-    verify: (context, mandate) =>
-      typed(() => verify(name, accounts(mandate.input.account), secrets, context, mandate)),
-    undo: (context, mandate) => typed(() => undo(name, accounts(mandate.input.account), context, mandate)),
+    ...onAccount(name, accounts, {
+      plan,
+      apply,
+      verify: (action, account, context, mandate) => verify(action, account, secrets, context, mandate),
+      undo,
+    }),
   };
 }

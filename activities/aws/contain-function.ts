@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { Action } from '../../domain/action.ts';
-import { typed } from '../failure.ts';
 import { apply } from './contain-function/apply.ts';
 import { functionPattern } from './contain-function/function.ts';
 import { alwaysNotCovered } from './contain-function/limits.ts';
@@ -9,6 +8,7 @@ import { plan } from './contain-function/plan.ts';
 import { undo } from './contain-function/undo.ts';
 import { verify } from './contain-function/verify.ts';
 import { accountInput } from './containment/input.ts';
+import { onAccount } from './containment/verbs.ts';
 import type { AwsOptions } from './options.ts';
 
 const name = 'aws.contain-function';
@@ -65,10 +65,6 @@ export function containFunction({ accounts }: Pick<AwsOptions, 'accounts'>): Act
       attempts: 5,
     },
     holds: true,
-    plan: (context, request) => typed(() => plan(name, accounts(request.input.account), context, request)),
-    apply: (context, mandate) => typed(() => apply(name, accounts(mandate.input.account), context, mandate)),
-    verify: (context, mandate) =>
-      typed(() => verify(name, accounts(mandate.input.account), context, mandate)),
-    undo: (context, mandate) => typed(() => undo(name, accounts(mandate.input.account), context, mandate)),
+    ...onAccount(name, accounts, { plan, apply, verify, undo }),
   };
 }

@@ -1,11 +1,11 @@
 import type { Action } from '../../domain/action.ts';
-import { typed } from '../failure.ts';
 import { apply } from './contain-principal/apply.ts';
 import { alwaysNotCovered } from './contain-principal/limits.ts';
 import { plan } from './contain-principal/plan.ts';
 import { undo } from './contain-principal/undo.ts';
 import { verify } from './contain-principal/verify.ts';
 import { grant, narrowToPrincipal, roles, users } from './containment/permissions.ts';
+import { containmentTiming, onAccount } from './containment/verbs.ts';
 import type { AwsOptions } from './options.ts';
 import { input, type Input } from './contain-principal/input.ts';
 
@@ -70,19 +70,13 @@ export function containPrincipal({
       grant('undo', ['iam:DeleteRolePolicy'], [roles], 'to take the denial away'),
     ],
     notCovered: alwaysNotCovered,
-    timing: {
-      planMs: 60_000,
-      applyMs: 60_000,
-      verifyMs: 180_000,
-      undoMs: 60_000,
-      heartbeatMs: 30_000,
-      attempts: 5,
-    },
+    timing: containmentTiming,
     holds: true,
-    plan: (context, request) => typed(() => plan(name, accounts(request.input.account), context, request)),
-    apply: (context, mandate) => typed(() => apply(name, accounts(mandate.input.account), context, mandate)),
-    verify: (context, mandate) =>
-      typed(() => verify(name, accounts(mandate.input.account), secrets, context, mandate)),
-    undo: (context, mandate) => typed(() => undo(name, accounts(mandate.input.account), context, mandate)),
+    ...onAccount(name, accounts, {
+      plan,
+      apply,
+      verify: (action, account, context, mandate) => verify(action, account, secrets, context, mandate),
+      undo,
+    }),
   };
 }

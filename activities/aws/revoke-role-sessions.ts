@@ -1,6 +1,6 @@
 import type { Action } from '../../domain/action.ts';
-import { typed } from '../failure.ts';
 import { grant, narrowToPrincipal, roles } from './containment/permissions.ts';
+import { containmentTiming, onAccount } from './containment/verbs.ts';
 import type { AwsOptions } from './options.ts';
 import { input, type Input } from './revoke-role-sessions/input.ts';
 import { apply, undo, verify } from './revoke-role-sessions/verbs.ts';
@@ -50,19 +50,13 @@ export function revokeRoleSessions({
       grant('undo', ['iam:DeleteRolePolicy'], [roles], 'to take the denial away'),
     ],
     notCovered: alwaysNotCovered,
-    timing: {
-      planMs: 60_000,
-      applyMs: 60_000,
-      verifyMs: 180_000,
-      undoMs: 60_000,
-      heartbeatMs: 30_000,
-      attempts: 5,
-    },
+    timing: containmentTiming,
     holds: true,
-    plan: (context, request) => typed(() => plan(name, accounts(request.input.account), context, request)),
-    apply: (context, mandate) => typed(() => apply(name, accounts(mandate.input.account), context, mandate)),
-    verify: (context, mandate) =>
-      typed(() => verify(name, accounts(mandate.input.account), secrets, context, mandate)),
-    undo: (context, mandate) => typed(() => undo(name, accounts(mandate.input.account), context, mandate)),
+    ...onAccount(name, accounts, {
+      plan,
+      apply,
+      verify: (action, account, context, mandate) => verify(action, account, secrets, context, mandate),
+      undo,
+    }),
   };
 }
