@@ -9,6 +9,8 @@ export interface KubernetesPermission {
   resources: string[];
   verbs: string[];
   resourceNames?: string[];
+  /** Needed in this cluster only, by its configured name; in each one when absent. */
+  cluster?: string;
   /** Granted in this namespace only (a Role); in all of them when absent. */
   namespace?: string;
   why: string;
@@ -22,6 +24,8 @@ export interface AwsPermission {
   actions: string[];
   /** ARNs with `${account}` and `${region}` for what the configuration knows, e.g. `arn:aws:iam::${account}:user/*`. */
   resources: string[];
+  /** Needed in this account only, by its configured name; in each one where the action is used when absent. */
+  account?: string;
   conditions?: { [operator: string]: { [key: string]: string | string[] } };
   why: string;
   verb: Verb;

@@ -26,8 +26,6 @@ export type World = Pick<
   'clusters' | 'accounts' | 'forges' | 'registries' | 'secretStores' | 'responderGroup' | 'state'
 >;
 
-type SecretStoreKind = World['secretStores'][number]['kind'];
-
 export interface Catalogue {
   actions: Action[];
   signatures: ActionSignature[];
@@ -47,11 +45,11 @@ const nothing: World = {
 
 /**
  * Every action there is, over the configured systems. Without a configuration they can be described, and not run.
- * @param kinds of the secret stores, for the permissions that they need: described without their clusters and accounts
+ * @param described the secret stores that actions ask for rights in: may be given without their clusters and accounts
  */
 export function catalogue(
   configured: Partial<World> = {},
-  kinds: readonly SecretStoreKind[] = (configured.secretStores ?? []).map(({ kind }) => kind),
+  described: World['secretStores'] = configured.secretStores ?? [],
 ): Catalogue {
   const world: World = { ...nothing, ...configured };
   const clusters = clusterRegistry(world.clusters.map((cluster) => createCluster(cluster)));
@@ -61,7 +59,7 @@ export function catalogue(
   const registries = registryRegistry(registryConfigs);
   const secrets = secretStores(
     world.secretStores.map((store) => storeOf(store, { clusters, accounts })),
-    kinds,
+    described,
   );
   const actions = [
     ...kubernetesActions({ clusters, responderGroup: world.responderGroup, secrets }),
@@ -103,8 +101,8 @@ function storeOf(
   store: World['secretStores'][number],
   { clusters, accounts }: { clusters: ClusterRegistry; accounts: AccountRegistry },
 ): SecretStore {
-  if (store.kind === 'kubernetes') return kubernetesStore(store.name, clusters(store.cluster));
-  if (store.kind === 'aws-secrets-manager') return awsStore(store.name, accounts(store.account));
+  if (store.kind === 'kubernetes') return kubernetesStore(store.name, clusters(store.cluster), store);
+  if (store.kind === 'aws-secrets-manager') return awsStore(store.name, accounts(store.account), store);
   return fileStore(store.name, store.directory);
 }
 

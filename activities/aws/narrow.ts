@@ -51,6 +51,8 @@ function reasonFor(resource: string, field: string): string {
   if (/:user\/\*\/|:role\/\*\//.test(resource))
     return 'the name is known, its path is not: write its ARN in the playbook';
   if (/:function:[^*]+:\*$/.test(resource)) return 'the versions and aliases of one function';
+  if (resource.includes(':secret:'))
+    return 'the secrets of a store, by the prefix of its configuration and the six characters that AWS adds';
   if (resource.includes(':event-source-mapping:'))
     return 'Lambda makes their ids up, and they change with each deployment';
   return `which one is meant is known only when a playbook runs: write its name in the playbook, or patterns in ${field}`;

@@ -8,7 +8,8 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { Secret, type SecretCall, type SecretStore, type StoredSecret } from '../../domain/secret.ts';
 import type { Account } from '../aws/accounts.ts';
-import { badPath, changedMeanwhile, unusable } from './failures.ts';
+import { badPath, changedMeanwhile, outside, unusable } from './failures.ts';
+import type { AwsScope } from './permissions.ts';
 
 /** The label of a version that is stored and not in use yet. There is one: it moves on, and AWS removes versions without any. */
 const pending = 'FIREBREAKPENDING';
@@ -16,12 +17,20 @@ const current = 'AWSCURRENT';
 const tags = [{ Key: 'managed-by', Value: 'firebreak' }];
 
 /**
- * AWS Secrets Manager of one account; paths are names of secrets. The version is AWS's VersionId, `previous` is AWSPREVIOUS.
+ * AWS Secrets Manager of one account; paths are names of secrets, which begin with the prefix. The version is AWS's VersionId, `previous` is AWSPREVIOUS.
  *
  * PutSecretValue would move AWSCURRENT off whatever is there. So the value is first stored under a label of ours, and then AWSCURRENT is moved from the
  * version that was read, which AWS refuses when another one has it (UpdateSecretVersionStage, RemoveFromVersionId).
  */
-export function awsStore(name: string, account: Account): SecretStore {
+export function awsStore(name: string, account: Account, { prefix }: Pick<AwsScope, 'prefix'>): SecretStore {
+  /** @throws FirebreakError FB3403, FB3405 */
+  function secretName(path: string): string {
+    if (!/^[A-Za-z0-9/_+=.@-]{1,512}$/.test(path))
+      throw badPath(path, 'the name of a secret in AWS Secrets Manager');
+    if (path.startsWith(prefix)) return path;
+    throw outside(name, path, 'prefix', `that begins with ${JSON.stringify(prefix)}`);
+  }
+
   /**
    * Keyed, so that the token, which becomes the public VersionId, gives nothing to guess a value by. The same write of this process has the same one, and
    * AWS answers it as done; of another process it has another, and what is stored already is seen by its value.
@@ -142,10 +151,4 @@ function toUnusable(error: unknown, what: string): unknown {
 
 function isNamed(error: unknown, name: string): boolean {
   return error instanceof Error && error.name === name;
-}
-
-/** @throws FirebreakError FB3403 */
-function secretName(path: string): string {
-  if (/^[A-Za-z0-9/_+=.@-]{1,512}$/.test(path)) return path;
-  throw badPath(path, 'the name of a secret in AWS Secrets Manager');
 }

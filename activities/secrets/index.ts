@@ -2,10 +2,13 @@ import { FirebreakError } from '../../domain/errors.ts';
 import type { Verb } from '../../domain/permission.ts';
 import { truncate } from '../../domain/safe-text.ts';
 import type { SecretStore, SecretStores } from '../../domain/secret.ts';
-import { storePermissions, type StoreKind } from './permissions.ts';
+import { storePermissions, type StoreScope } from './permissions.ts';
 
-/** Finds the store that a secret's name begins with. `kinds`: of these stores, for the permissions that they need. */
-export function secretStores(stores: readonly SecretStore[], kinds: readonly StoreKind[] = []): SecretStores {
+/** Finds the store that a secret's name begins with. `scopes`: of these stores, for the permissions that they need. */
+export function secretStores(
+  stores: readonly SecretStore[],
+  scopes: readonly StoreScope[] = [],
+): SecretStores {
   const byName = new Map(stores.map((store) => [store.name, store]));
   const find = (name: string): ReturnType<SecretStores> => {
     const slash = name.indexOf('/');
@@ -19,6 +22,6 @@ export function secretStores(stores: readonly SecretStore[], kinds: readonly Sto
   };
   return Object.assign(find, {
     permissions: (use: 'read' | 'write', verb: Verb) =>
-      [...new Set(kinds)].flatMap((kind) => storePermissions(kind, use, verb)),
+      scopes.flatMap((scope) => storePermissions(scope, use, verb)),
   });
 }

@@ -2,7 +2,8 @@ import { Secret, type SecretCall, type SecretStore, type StoredSecret } from '..
 import type { Cluster } from '../kubernetes/client.ts';
 import { isKubernetesError } from '../kubernetes/errors.ts';
 import { isNamespaceName, type KubernetesObject, type Location } from '../kubernetes/resources.ts';
-import { badPath, changedMeanwhile, unusable } from './failures.ts';
+import { badPath, changedMeanwhile, outside, unusable } from './failures.ts';
+import type { KubernetesScope } from './permissions.ts';
 
 interface KubernetesSecret extends KubernetesObject {
   /** Base64. */
@@ -20,10 +21,24 @@ const labels = { 'app.kubernetes.io/managed-by': 'firebreak' };
 const previousSuffix = '.previous';
 
 /**
- * Keys of a cluster's Secrets; paths are `<namespace>/<secret>/<key>`. The version is the Secret's resourceVersion, so that a change of any of its keys
+ * Keys of a cluster's Secrets, of the namespaces and names that it is bound to; paths are `<namespace>/<secret>/<key>`. The version is the Secret's resourceVersion, so that a change of any of its keys
  * counts as one of this. Other keys are kept; a Secret that is not there is made, type Opaque, with our label.
  */
-export function kubernetesStore(name: string, cluster: Cluster): SecretStore {
+export function kubernetesStore(
+  name: string,
+  cluster: Cluster,
+  { namespaces, secrets }: Pick<KubernetesScope, 'namespaces' | 'secrets'>,
+): SecretStore {
+  /** @throws FirebreakError FB3403, FB3405 */
+  function placeOf(path: string): Place {
+    const place = parsed(path);
+    if (!namespaces.includes(place.namespace))
+      throw outside(name, path, 'namespaces', `in ${namespaces.join(', ')}`);
+    if (secrets !== undefined && !secrets.includes(place.name))
+      throw outside(name, path, 'secrets', `of ${secrets.join(', ')}`);
+    return place;
+  }
+
   async function get({ namespace, name: secret }: Place, call: SecretCall) {
     try {
       return await cluster.get<KubernetesSecret>(at(namespace, secret), { signal: call.signal });
@@ -125,7 +140,7 @@ function at(namespace: string, name?: string): Location {
 }
 
 /** @throws FirebreakError FB3403 */
-function placeOf(path: string): Place {
+function parsed(path: string): Place {
   const [namespace = '', name = '', key = '', ...more] = path.split('/');
   const valid =
     more.length === 0 &&

@@ -3,7 +3,7 @@ import { createCluster, type Cluster } from '../../activities/kubernetes/client.
 import { loadCredentials } from '../../activities/kubernetes/credentials.ts';
 import type { KubernetesObject } from '../../activities/kubernetes/resources.ts';
 import type { Action } from '../../domain/action.ts';
-import type { KubernetesPermission } from '../../domain/permission.ts';
+import type { KubernetesPermission, Permission } from '../../domain/permission.ts';
 import type { Configuration } from '../../worker/config/load.ts';
 import { attempt, failed, ok, warning, type Check } from './check.ts';
 
@@ -116,7 +116,7 @@ async function checkPermissions(
   const wanted = new Map<string, { access: Access; why: string }>();
   for (const action of actions)
     for (const permission of action.permissions)
-      for (const access of permission.system === 'kubernetes' ? accesses(permission) : [])
+      for (const access of neededIn(cluster, permission))
         wanted.set(JSON.stringify(access), { access, why: `${action.name}: ${permission.why}` });
   const missing: Check[] = [];
   const all = [...wanted.values()];
@@ -130,7 +130,7 @@ async function checkPermissions(
           failed(
             name,
             `may not ${inWords(access)} (${why})`,
-            'firebreak permissions --system kubernetes | kubectl apply -f -',
+            `firebreak permissions --system kubernetes --cluster ${cluster.name} | kubectl apply -f -`,
           ),
         );
   }
@@ -147,6 +147,11 @@ async function checkAdmin(name: string, cluster: Cluster): Promise<Check[]> {
       'give it a ServiceAccount with the output of firebreak permissions',
     ),
   ];
+}
+
+function neededIn({ name }: Cluster, permission: Permission): Access[] {
+  if (permission.system !== 'kubernetes' || (permission.cluster ?? name) !== name) return [];
+  return accesses(permission);
 }
 
 /** Every single access that a permission stands for. */

@@ -31,7 +31,7 @@ async function examine(config: string): Promise<Check[]> {
   const { checkSlack, checkTemporal } = await import('../checks/services.ts');
   const { checkCluster } = await import('../checks/cluster.ts');
   const { catalogue } = await import('../../worker/catalogue.ts');
-  const { actions } = catalogue();
+  const { actions } = catalogue({}, configuration.secretStores);
   const live = await Promise.all([
     checkState(configuration),
     checkTemporal(configuration),

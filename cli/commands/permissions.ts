@@ -8,6 +8,7 @@ interface PermissionOptions extends GlobalOptions {
   playbook?: string[];
   allActions?: boolean;
   system?: PermissionSystem;
+  cluster?: string;
   account?: string;
   serviceAccount: { namespace: string; name: string };
   user?: string;
@@ -26,6 +27,7 @@ export function permissionsCommand(): Command {
       new Option('--all-actions', 'for every action that there is, used in any way').conflicts('playbook'),
     )
     .addOption(new Option('--system <system>', 'only of this one').choices(['kubernetes', 'aws', 'services']))
+    .option('--cluster <name>', 'only for this cluster of the configuration: when their secret stores differ')
     .option('--account <name>', 'only of this AWS account of the configuration')
     .addOption(
       new Option('--service-account <namespace/name>', 'who the engine is in Kubernetes')

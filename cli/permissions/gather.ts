@@ -1,7 +1,7 @@
 import { rightsOf, type AccountRights } from '../../activities/aws/rights.ts';
 import { rbacManifests, type RbacOptions } from '../../activities/kubernetes/rbac.ts';
 import type { Action } from '../../domain/action.ts';
-import type { AwsPermission, ServicePermission } from '../../domain/permission.ts';
+import type { AwsPermission, KubernetesPermission, ServicePermission } from '../../domain/permission.ts';
 import { partitionOf } from '../../activities/aws/accounts.ts';
 import { suggest } from '../../language/compile/problem.ts';
 import { catalogue } from '../../worker/catalogue.ts';
@@ -25,6 +25,7 @@ export interface PermissionsWish {
   playbooks: readonly string[];
   allActions: boolean;
   system?: PermissionSystem;
+  cluster?: string;
   account?: string;
 }
 
@@ -45,8 +46,7 @@ export interface Rights {
 /** The rights that the chosen playbooks come to, in each system that was asked for. Calls nobody. */
 export async function gatherRights(wish: PermissionsWish): Promise<Rights> {
   const configuration = (await exists(wish.config)) ? await loadConfiguration(wish.config) : undefined;
-  const kinds = (configuration?.secretStores ?? []).map(({ kind }) => kind);
-  const { actions, signatures } = catalogue({}, kinds);
+  const { actions, signatures } = catalogue({}, configuration?.secretStores);
   const chosen = wish.allActions ? undefined : await choose(wish, signatures);
   const uses: Use[] =
     chosen?.flatMap(({ playbook }) => usesOf(playbook)) ??
@@ -60,7 +60,7 @@ export async function gatherRights(wish: PermissionsWish): Promise<Rights> {
       playbooks: chosen?.map(({ playbook }) => playbook.id) ?? 'all actions',
       actions: used.map(({ name }) => name),
     },
-    ...(wants('kubernetes') ? { kubernetes: manifestsOf(used, wish, configuration) } : {}),
+    ...(wants('kubernetes') ? { kubernetes: manifestsOf(uses, byName, wish, configuration) } : {}),
     ...(wants('aws') ? { aws: accountsOf(configuration, uses, byName, wish.account, wholly) } : {}),
     ...(wants('services') ? { services: servicesOf(used) } : {}),
   };
@@ -83,12 +83,24 @@ async function choose(
 }
 
 function manifestsOf(
-  used: readonly Action[],
-  { engine, responderGroup }: PermissionsWish,
+  uses: readonly Use[],
+  byName: ReadonlyMap<string, Action>,
+  { cluster, engine, responderGroup }: PermissionsWish,
   configuration: Configuration | undefined,
 ): ReturnType<typeof rbacManifests> {
-  const permissions = used.flatMap((action) => action.permissions);
-  if (!permissions.some(({ system }) => system === 'kubernetes')) return [];
+  const clusters = (configuration?.clusters ?? []).map(({ name }) => name);
+  requireNamed('cluster', cluster, clusters);
+  const asked = uses.filter((use) => isUsedIn(use, 'cluster', cluster));
+  const permissions = asked
+    .flatMap((use) => byName.get(use.action)?.permissions ?? [])
+    .filter((permission): permission is KubernetesPermission => permission.system === 'kubernetes')
+    .filter((one) => one.cluster === undefined || cluster === undefined || one.cluster === cluster);
+  if (permissions.length === 0) return [];
+  // What is bound to one of them would be too much, or have no namespace, in another.
+  if (cluster === undefined && clusters.length > 1 && permissions.some((one) => one.cluster !== undefined))
+    throw usage(
+      `each cluster needs rights of its own for its secret store: add --cluster ${clusters.join(' | ')}`,
+    );
   const group =
     responderGroup ??
     configuration?.responderGroup ??
@@ -104,23 +116,21 @@ function accountsOf(
   wholly: boolean,
 ): AccountRights[] {
   const accounts = configuration?.accounts ?? [];
-  if (wanted !== undefined && !accounts.some(({ name }) => name === wanted)) {
-    const names = accounts.map(({ name }) => name);
-    throw usage(`account ${safe(JSON.stringify(wanted), 80)} is not configured: ${suggest(wanted, names)}`);
-  }
-  const withStore = new Set(
-    (configuration?.secretStores ?? []).flatMap((store) => ('account' in store ? [store.account] : [])),
+  requireNamed(
+    'account',
+    wanted,
+    accounts.map(({ name }) => name),
   );
   return accounts
     .filter(({ name }) => wanted === undefined || name === wanted)
     .map((account) => {
-      const permissions = uses
-        .filter(({ known }) => typeof known['account'] !== 'string' || known['account'] === account.name)
-        .flatMap((use) => permissionsOf(byName.get(use.action), use, wholly))
-        .filter(
-          ({ actions }) =>
-            withStore.has(account.name) || !actions.every((one) => one.startsWith('secretsmanager:')),
-        );
+      const permissions = uses.flatMap((use) =>
+        permissionsOf(byName.get(use.action), use, wholly).filter((permission) =>
+          permission.account === undefined
+            ? isUsedIn(use, 'account', account.name)
+            : permission.account === account.name,
+        ),
+      );
       const engine = account.role?.arn ?? account.principal;
       return rightsOf(
         {
@@ -136,6 +146,16 @@ function accountsOf(
         permissions,
       );
     });
+}
+
+function requireNamed(what: string, wanted: string | undefined, names: readonly string[]): void {
+  if (wanted === undefined || names.includes(wanted)) return;
+  throw usage(`${what} ${safe(JSON.stringify(wanted), 80)} is not configured: ${suggest(wanted, names)}`);
+}
+
+/** Whether a use may act in a place: not when it names another one. */
+function isUsedIn({ known }: Use, field: 'account' | 'cluster', place: string | undefined): boolean {
+  return place === undefined || typeof known[field] !== 'string' || known[field] === place;
 }
 
 /** What one use needs on AWS; without narrowing where every action may be used in any way. */

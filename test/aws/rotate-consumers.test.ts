@@ -25,6 +25,9 @@ let admin: Cluster;
 let engine: Cluster;
 let rotate: Action;
 
+/** Where its secret store keeps keys. */
+const scope = { kind: 'kubernetes' as const, cluster: 'prod', namespaces: ['shop'] };
+
 const deployment = (name: string, secret: string) => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
@@ -48,7 +51,7 @@ beforeAll(async () => {
   [house, kubernetes] = await Promise.all([openAwsHouse(), startKubernetes()]);
   admin = cluster(kubernetes.adminKubeconfig);
   engine = cluster(await kubernetes.kubeconfigFor('rotator'));
-  const secrets = secretStores([kubernetesStore('shop', engine)], ['kubernetes']);
+  const secrets = secretStores([kubernetesStore('shop', engine, scope)], [scope]);
   rotate = rotateAccessKey({
     accounts: house.accounts,
     clusters: clusterRegistry([engine]),
@@ -63,7 +66,7 @@ beforeAll(async () => {
     responderGroup: 'firebreak:responders',
   });
   const shop = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
-  for (const manifest of [...manifests, shop]) await admin.create(collectionOf(manifest), manifest);
+  for (const manifest of [shop, ...manifests]) await admin.create(collectionOf(manifest), manifest);
 }, 240_000);
 afterAll(async () => {
   await Promise.all([admin?.close(), engine?.close()]);
@@ -81,7 +84,7 @@ test('workloads that take the Secret are restarted before the old key is made In
   const { credential: old } = await house.aws.createUser('deployer', { policies: { own } });
   const value = JSON.stringify({ accessKeyId: old.accessKeyId, secretAccessKey: old.secretAccessKey });
   const call = { signal: AbortSignal.timeout(10_000) };
-  await kubernetesStore('admin', admin).write('shop/aws/key.json', new Secret(value), call);
+  await kubernetesStore('admin', admin, scope).write('shop/aws/key.json', new Secret(value), call);
   for (const manifest of [deployment('uses', 'aws'), deployment('other', 'else')])
     await admin.create(at, manifest);
   await waitFor('pods that are ready', async () => {
@@ -181,7 +184,7 @@ test('a Secret that was not there is made, and a StatefulSet and a DaemonSet tha
   expect(outputs).toMatchObject({ restarted: 2 });
   const restarted = ['restarted daemonsets/agent', 'restarted statefulsets/db'];
   expect(context.boundaries.filter((name) => restarted.includes(name)).toSorted()).toEqual(restarted);
-  const kept = await kubernetesStore('admin', admin).read('shop/fresh/key.json', {
+  const kept = await kubernetesStore('admin', admin, scope).read('shop/fresh/key.json', {
     signal: AbortSignal.timeout(10_000),
   });
   expect(kept && keyIn(kept.value)).toMatchObject({ accessKeyId: outputs['newKey'] });

@@ -10,8 +10,10 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { awsStore } from '../../activities/secrets/aws.ts';
 import { storePermissions } from '../../activities/secrets/permissions.ts';
 import { Secret, type SecretStore } from '../../domain/secret.ts';
-import { openAwsHouse, type AwsHouse } from '../support/aws-house.ts';
+import { accountName, openAwsHouse, type AwsHouse } from '../support/aws-house.ts';
 import { promises } from '../support/secret-store.ts';
+
+const scope = { kind: 'aws-secrets-manager' as const, account: accountName, prefix: 'ci/' };
 
 let house: AwsHouse;
 let store: SecretStore;
@@ -19,8 +21,8 @@ let admin: SecretsManagerClient;
 beforeAll(async () => {
   house = await openAwsHouse();
   // Under the generated rights alone.
-  await house.grant(storePermissions('aws-secrets-manager', 'write', 'apply'));
-  store = awsStore('vault', house.account);
+  await house.grant(storePermissions(scope, 'write', 'apply'));
+  store = awsStore('vault', house.account, scope);
   admin = new SecretsManagerClient(house.aws.as(house.aws.admin));
 }, 180_000);
 afterAll(() => house?.close());
@@ -88,7 +90,7 @@ describe('the store in AWS Secrets Manager', () => {
 
   test('the version tells nothing of the value: two stores give the same write another one', async () => {
     const [a, b] = [fresh(), fresh()];
-    const other = awsStore('vault', house.account);
+    const other = awsStore('vault', house.account, scope);
     const one = await store.write(a, new Secret('guessable'), call);
     const two = await other.write(b, new Secret('guessable'), call);
     expect(one.version).not.toBe(two.version);
@@ -106,7 +108,10 @@ describe('the store in AWS Secrets Manager', () => {
     await expect(store.write(gone, new Secret('new'), call)).rejects.toMatchObject({ code: 'FB3404' });
   });
 
-  test.each(['', 'a b', 'ü', 'x'.repeat(513), 'a\nb'])('the path %j is refused', async (path) => {
-    await expect(store.read(path, call)).rejects.toMatchObject({ code: 'FB3403' });
-  });
+  test.each(['', 'ci/a b', 'ci/ü', `ci/${'x'.repeat(510)}`, 'ci/a\nb'])(
+    'the path %j is refused',
+    async (path) => {
+      await expect(store.read(path, call)).rejects.toMatchObject({ code: 'FB3403' });
+    },
+  );
 });

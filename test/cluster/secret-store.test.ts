@@ -10,6 +10,7 @@ import { collectionOf } from '../support/quarantine-house.ts';
 import { promises } from '../support/secret-store.ts';
 
 const secrets = { group: '', version: 'v1', resource: 'secrets', namespace: 'shop' };
+const scope = { kind: 'kubernetes' as const, cluster: 'prod', namespaces: ['shop'] };
 const call = { signal: AbortSignal.timeout(120_000) };
 
 let kubernetes: Kubernetes;
@@ -25,13 +26,13 @@ beforeAll(async () => {
   // Under the generated rights alone.
   engine = open(await kubernetes.kubeconfigFor('keeper'));
   const manifests = rbacManifests({
-    permissions: storePermissions('kubernetes', 'write', 'apply'),
+    permissions: storePermissions(scope, 'write', 'apply'),
     engine: { kind: 'User', name: 'keeper' },
     responderGroup: 'firebreak:responders',
   });
   const shop = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } };
-  for (const manifest of [...manifests, shop]) await admin.create(collectionOf(manifest), manifest);
-  store = kubernetesStore('cluster', engine);
+  for (const manifest of [shop, ...manifests]) await admin.create(collectionOf(manifest), manifest);
+  store = kubernetesStore('cluster', engine, scope);
 }, 120_000);
 afterAll(async () => {
   await Promise.all([admin.close(), engine.close()]);
@@ -132,9 +133,49 @@ describe('the Kubernetes store', () => {
   });
 
   test('a namespace that is not there is an error, not a silent success', async () => {
-    await expect(store.write('nowhere/x/y', new Secret('value'), call)).rejects.toMatchObject({
+    const elsewhere = kubernetesStore('cluster', admin, { namespaces: ['nowhere'] });
+    await expect(elsewhere.write('nowhere/x/y', new Secret('value'), call)).rejects.toMatchObject({
       status: 404,
     });
+  });
+
+  test('its rights end where its scope does: another namespace is closed to the engine', async () => {
+    const wider = kubernetesStore('cluster', engine, { namespaces: ['kube-system'] });
+    await expect(wider.read('kube-system/x/y', call)).rejects.toMatchObject({ status: 403 });
+    await expect(wider.write('kube-system/x/y', new Secret('value'), call)).rejects.toMatchObject({
+      status: 403,
+    });
+  });
+
+  test('with names of Secrets, the engine may read and change no other', async () => {
+    const [named, other] = [fresh(), fresh()];
+    const narrow = { ...scope, secrets: [named] };
+    const user = open(await kubernetes.kubeconfigFor('narrow'));
+    try {
+      const manifests = rbacManifests({
+        permissions: storePermissions(narrow, 'write', 'apply'),
+        engine: { kind: 'User', name: 'narrow' },
+        responderGroup: 'firebreak:responders',
+      }).filter(({ kind, metadata }) => kind.startsWith('Role') && metadata.namespace === 'shop');
+      for (const { metadata, ...manifest } of manifests) {
+        const object = { ...manifest, metadata: { ...metadata, name: 'narrow' } };
+        const renamed =
+          'roleRef' in object
+            ? { ...object, roleRef: { ...Object(object.roleRef), name: 'narrow' } }
+            : object;
+        await admin.create(collectionOf(renamed), renamed);
+      }
+      const bound = kubernetesStore('cluster', user, narrow);
+      const { version: first } = await bound.write(`shop/${named}/key`, new Secret('one'), call);
+      await bound.write(`shop/${named}/key`, new Secret('two'), { ...call, version: first });
+      expect((await bound.read(`shop/${named}/key`, call))?.value.reveal()).toBe('two');
+      await expect(bound.read(`shop/${other}/key`, call)).rejects.toMatchObject({ code: 'FB3405' });
+      // Not for the store's own word alone.
+      const loose = kubernetesStore('cluster', user, scope);
+      await expect(loose.read(`shop/${other}/key`, call)).rejects.toMatchObject({ status: 403 });
+    } finally {
+      await user.close();
+    }
   });
 });
 

@@ -65,7 +65,7 @@ export async function openContainHouse(): Promise<ContainHouse> {
   const house = await openAwsHouse();
   const dir = await mkdtemp(join(tmpdir(), 'firebreak-credentials-'));
   const store: SecretStore = fileStore('files', dir);
-  const secrets = secretStores([store], ['file']);
+  const secrets = secretStores([store], [{ kind: 'file' }]);
   const { iam, aws } = house;
   const recordings = awsActions({ accounts: house.accounts, clusters: clusterRegistry([]), secrets }).map(
     (action) => recorded(action, () => aws.calls()),

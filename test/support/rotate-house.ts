@@ -56,9 +56,10 @@ let count = 0;
 export async function openRotateHouse(): Promise<RotateHouse> {
   const house = await openAwsHouse();
   const directory = await mkdtemp(join(tmpdir(), 'firebreak-rotate-'));
+  const scope = { kind: 'aws-secrets-manager' as const, account: accountName, prefix: 'ci/' };
   const secrets = secretStores(
-    [fileStore('local', directory), awsStore('vault', house.account)],
-    ['file', 'aws-secrets-manager'],
+    [fileStore('local', directory), awsStore('vault', house.account, scope)],
+    [{ kind: 'file' }, scope],
   );
   const options = { accounts: house.accounts, clusters: clusterRegistry([]), secrets };
   const calls = () => house.aws.calls();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isNamespaceName } from '../../activities/kubernetes/resources.ts';
 import { severities } from '../../domain/alert.ts';
 import { peopleSchema } from '../../gateway/people.ts';
 
@@ -96,11 +97,37 @@ const basicAuthRegistry = z.strictObject({
   htpasswd: z.string().min(1),
 });
 
+/** One at least, and none twice. */
+function listed(entry: z.ZodString): z.ZodArray<z.ZodString> {
+  return z
+    .array(entry, { error: 'must be a list of names' })
+    .min(1, 'name at least one')
+    .refine((names) => new Set(names).size === names.length, 'holds a name twice');
+}
+
 const secretStore = z.discriminatedUnion('kind', [
   /** Paths are `<namespace>/<secret>/<key>`. */
-  z.strictObject({ name: identifier, kind: z.literal('kubernetes'), cluster: identifier }),
+  z.strictObject({
+    name: identifier,
+    kind: z.literal('kubernetes'),
+    cluster: identifier,
+    /** The namespaces that it reads and writes Secrets in. */
+    namespaces: listed(z.string().refine(isNamespaceName, 'must be the name of a namespace')),
+    /** Names of Secrets in these namespaces: no other is read or written. */
+    secrets: listed(
+      z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'must be the name of a Secret'),
+    ).exactOptional(),
+  }),
   /** Paths are the secret's name. */
-  z.strictObject({ name: identifier, kind: z.literal('aws-secrets-manager'), account: identifier }),
+  z.strictObject({
+    name: identifier,
+    kind: z.literal('aws-secrets-manager'),
+    account: identifier,
+    /** What the names of its secrets begin with: no other is read or written. */
+    prefix: z
+      .string({ error: 'must be what the names of its secrets begin with, such as firebreak/' })
+      .regex(/^[A-Za-z0-9/_+=.@-]{1,400}$/, 'must be 1 to 400 letters, digits and any of / _ + = . @ -'),
+  }),
   /** For tests and for one machine: a file a secret, mode 600. */
   z.strictObject({ name: identifier, kind: z.literal('file'), directory: z.string().min(1) }),
 ]);
@@ -218,6 +245,13 @@ function isOneOf(named: readonly { name: string }[], wanted: string): boolean {
   return named.some(({ name }) => name === wanted);
 }
 
+function holds(
+  { namespaces, secrets }: { namespaces: readonly string[]; secrets?: readonly string[] },
+  [namespace = '', secret = '']: readonly string[],
+): boolean {
+  return namespaces.includes(namespace) && (secrets === undefined || secrets.includes(secret));
+}
+
 /** Names that are used twice, and names of what is not there. */
 function references(file: z.output<typeof fields>, context: z.RefinementCtx): void {
   const fault = (path: (string | number)[], message: string) =>
@@ -234,7 +268,17 @@ function references(file: z.output<typeof fields>, context: z.RefinementCtx): vo
     if (store.kind === 'aws-secrets-manager' && !isOneOf(file.accounts, store.account))
       fault(['secretStores', index, 'account'], `is not the name of one of the accounts: ${store.account}`);
   }
-  for (const [index, registry] of file.registries.entries())
-    if (registry.kind === 'basic-auth' && !isOneOf(file.secretStores, registry.htpasswd.split('/')[0] ?? ''))
-      fault(['registries', index, 'htpasswd'], 'does not begin with the name of one of the secretStores');
+  for (const [index, registry] of file.registries.entries()) {
+    if (registry.kind !== 'basic-auth') continue;
+    const [name = '', ...path] = registry.htpasswd.split('/');
+    const [store, ...namesakes] = file.secretStores.filter((one) => one.name === name);
+    const at = ['registries', index, 'htpasswd'];
+    if (store === undefined) fault(at, 'does not begin with the name of one of the secretStores');
+    // Which one is meant is not known then.
+    if (store === undefined || namesakes.length > 0) continue;
+    if (store.kind === 'aws-secrets-manager' && !path.join('/').startsWith(store.prefix))
+      fault(at, `does not begin with ${name}/${store.prefix}, the prefix of that secret store`);
+    else if (store.kind === 'kubernetes' && !holds(store, path))
+      fault(at, `is in none of the namespaces and secrets of secret store ${name}`);
+  }
 }

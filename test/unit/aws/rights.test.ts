@@ -24,7 +24,9 @@ const place: RightsPlace = {
   evidence: [bucket, key],
 };
 
-const { actions } = catalogue({}, ['kubernetes', 'aws-secrets-manager', 'file']);
+const { actions } = catalogue({}, [
+  { name: 'vault', kind: 'aws-secrets-manager', account: 'production', prefix: 'firebreak/' },
+]);
 const permissions = actions
   .flatMap((action) => action.permissions)
   .filter((permission): permission is AwsPermission => permission.system === 'aws');
@@ -75,8 +77,10 @@ function example(action: string, resource: string): string {
     .replaceAll('${account}', account)
     .replaceAll('${region}', 'eu-central-1');
   if (arn === '*') return '*';
-  const end = arn.includes(':secret:') ? 'shop-AbCdEf' : 'shop';
-  return arn.replaceAll('*', end) + (action.endsWith('ProvisionedConcurrencyConfig') ? ':7' : '');
+  return (
+    arn.replaceAll('*', 'shop').replaceAll('?', 'A') +
+    (action.endsWith('ProvisionedConcurrencyConfig') ? ':7' : '')
+  );
 }
 
 const declared = permissions.flatMap(({ actions: named, resources }) =>

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { firebreak } from '../../support/cli.ts';
 
@@ -148,6 +148,7 @@ test('what is printed for people is manifests for kubectl, and nothing but comme
 
 test.each([
   [['--account', 'prodution'], 'did you mean "production"'],
+  [['--cluster', 'prud'], 'did you mean "prod"'],
   [['--playbook', 'NOWHERE'], 'there is no playbook'],
   [['--all-actions', '--playbook', 'READ'], 'cannot be used with'],
   [['--system', 'azure'], 'Allowed choices are kubernetes, aws, services'],
@@ -155,6 +156,92 @@ test.each([
   const { code, stdout, stderr } = await firebreak(['permissions', ...args], { cwd: dir });
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toContain(hint);
+});
+
+const file = (name: string) => ['--config', join(dir, name)];
+const wish = (config: string, ...more: string[]) =>
+  json(...file(config), '--playbook', join(dir, 'more', 'rotate.yaml'), ...more);
+
+describe('secret stores', () => {
+  const stores = `secretStores:
+  - { name: vault, kind: aws-secrets-manager, account: gov, prefix: firebreak/ }
+  - { name: shop, kind: kubernetes, cluster: prod, namespaces: [shop], secrets: [aws] }
+`;
+  const second = configuration.replace(
+    'kubeconfig: not-there-yet }',
+    'kubeconfig: not-there-yet }, { name: lab, environment: lab, kubeconfig: nor-this }',
+  );
+  const rotate = `
+  - id: rotate
+    uses: aws.rotate-access-key
+    with: { account: production, user: ci, accessKeyId: '\${{ inputs.name }}', secret: vault/firebreak/ci, check: 'iam:GetUser' }
+    approve: { from: [responders], within: 5m }
+    undo: never
+`;
+  beforeAll(async () => {
+    await writeFile(join(dir, 'one.yaml'), configuration + stores);
+    await writeFile(join(dir, 'two.yaml'), second + stores);
+    await mkdir(join(dir, 'more'), { recursive: true });
+    await writeFile(join(dir, 'more', 'rotate.yaml'), playbook('ROTATE', rotate));
+  });
+
+  interface Role {
+    kind: string;
+    metadata: { name: string; namespace?: string };
+    rules?: object[];
+  }
+  const secretRules = (items: Role[]) =>
+    items.flatMap(({ kind, metadata: { namespace }, rules = [] }) =>
+      rules
+        .filter((rule) => JSON.stringify(rule).includes('"secrets"'))
+        .map((rule) => ({ kind, namespace, ...rule })),
+    );
+
+  test('ask for rights in their namespaces, by the names of Secrets where RBAC knows them, and nowhere else', async () => {
+    const { kubernetes } = await wish('one.yaml');
+    const rule = { kind: 'Role', namespace: 'shop', apiGroups: [''], resources: ['secrets'] };
+    const rules = secretRules(kubernetes.items as Role[]);
+    expect(rules).toHaveLength(2);
+    expect(rules).toEqual(
+      expect.arrayContaining([
+        { ...rule, verbs: ['get', 'patch'], resourceNames: ['aws'] },
+        { ...rule, verbs: ['create'] },
+      ]),
+    );
+  });
+
+  test('ask for rights on their prefix in their own account, whichever account the playbook acts on', async () => {
+    const { aws } = await wish('one.yaml');
+    const [production, gov] = aws.map(({ policies }) =>
+      policies
+        .flatMap(({ document }) => document.Statement)
+        .filter(({ Action }) => Action.some((action) => action.startsWith('secretsmanager:'))),
+    );
+    expect(production).toEqual([]);
+    expect(gov).toEqual([
+      expect.objectContaining({
+        Action: [
+          'secretsmanager:CreateSecret',
+          'secretsmanager:GetSecretValue',
+          'secretsmanager:PutSecretValue',
+          'secretsmanager:TagResource',
+          'secretsmanager:UpdateSecretVersionStage',
+        ],
+        Resource: ['arn:aws-us-gov:secretsmanager:us-gov-west-1:444455556666:secret:firebreak/*-??????'],
+      }),
+    ]);
+  });
+
+  test('of one cluster give no rights in another, and it must be said which one is meant', async () => {
+    const args = ['permissions', ...file('two.yaml'), '--playbook', join(dir, 'more', 'rotate.yaml')];
+    const { code, stdout, stderr } = await firebreak(args, { cwd: dir });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain('--cluster prod | lab');
+    expect(secretRules((await wish('two.yaml', '--cluster', 'lab')).kubernetes.items as Role[])).toEqual([]);
+    expect(
+      secretRules((await wish('two.yaml', '--cluster', 'prod')).kubernetes.items as Role[]),
+    ).toHaveLength(2);
+  });
 });
 
 test('a broken playbook among them is an error: the rights would be too few', async () => {

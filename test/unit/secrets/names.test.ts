@@ -9,7 +9,11 @@ import { Secret } from '../../../domain/secret.ts';
 describe('the name of a secret', () => {
   const stores = secretStores(
     [fileStore('local', '/nowhere'), fileStore('vault', '/nowhere')],
-    ['file', 'kubernetes'],
+    [
+      { kind: 'file' },
+      { kind: 'kubernetes', cluster: 'prod', namespaces: ['shop'] },
+      { kind: 'aws-secrets-manager', account: 'production', prefix: 'ci-' },
+    ],
   );
 
   test('begins with its store; the rest is the path', () => {
@@ -25,11 +29,24 @@ describe('the name of a secret', () => {
     },
   );
 
-  test('rights are asked for the kinds that are configured, and to read no more than to read', () => {
+  const arn = 'arn:${partition}:secretsmanager:${region}:${account}:secret:ci-*-??????';
+
+  test('rights are asked for where the stores are bound to, and to read no more than to read', () => {
+    const shop = { system: 'kubernetes', cluster: 'prod', namespace: 'shop' };
     expect(stores.permissions?.('read', 'plan')).toMatchObject([
-      { system: 'kubernetes', verbs: ['get'], verb: 'plan' },
+      { ...shop, verbs: ['get'], verb: 'plan' },
+      {
+        account: 'production',
+        actions: ['secretsmanager:GetSecretValue'],
+        resources: [arn],
+        verb: 'plan',
+      },
     ]);
-    expect(stores.permissions?.('write', 'apply')).toMatchObject([{ verbs: ['get', 'create', 'patch'] }]);
+    expect(stores.permissions?.('write', 'apply')).toMatchObject([
+      { ...shop, verbs: ['get', 'patch'] },
+      { ...shop, verbs: ['create'] },
+      { actions: expect.arrayContaining(['secretsmanager:TagResource']), resources: [arn] },
+    ]);
     expect(secretStores([]).permissions?.('write', 'apply')).toEqual([]);
   });
 });

@@ -22,8 +22,8 @@ registries:
   - { name: harbor, environment: production, kind: harbor, url: 'https://harbor.example', username: fb, password: { env: HARBOR } }
   - { name: plain, environment: production, kind: basic-auth, url: 'https://r.example', htpasswd: local/registry/htpasswd }
 secretStores:
-  - { name: cluster, kind: kubernetes, cluster: shop }
-  - { name: vault, kind: aws-secrets-manager, account: production }
+  - { name: cluster, kind: kubernetes, cluster: shop, namespaces: [shop] }
+  - { name: vault, kind: aws-secrets-manager, account: production, prefix: firebreak/ }
   - { name: local, kind: file, directory: secrets/kept }
 approvals:
   default: { from: [responders] }
@@ -121,8 +121,8 @@ describe('names of what is not there', () => {
       'is not the name of one of the clusters: shpo',
     ],
     [
-      'account: production }',
-      'account: staging }',
+      'account: production, prefix',
+      'account: staging, prefix',
       'secretStores[1].account',
       'is not the name of one of the accounts: staging',
     ],
@@ -131,6 +131,18 @@ describe('names of what is not there', () => {
       'htpasswd: lokal/registry',
       'registries[1].htpasswd',
       'does not begin with the name of one of the secretStores',
+    ],
+    [
+      'htpasswd: local/registry/htpasswd',
+      'htpasswd: vault/registry/htpasswd',
+      'registries[1].htpasswd',
+      'does not begin with vault/firebreak/, the prefix of that secret store',
+    ],
+    [
+      'htpasswd: local/registry/htpasswd',
+      'htpasswd: cluster/web/registry/htpasswd',
+      'registries[1].htpasswd',
+      'is in none of the namespaces and secrets of secret store cluster',
     ],
     [
       'htpasswd: local/registry/htpasswd',
@@ -174,6 +186,16 @@ describe('fields of a wrong form', () => {
     ['token: { env: HUB_TOKEN }', 'token: ghp_written-here', 'forges[0].auth'],
     ['token: { file: secrets/lab }', 'token: glpat-written-here', 'forges[1].token'],
     ['kind: gitlab', 'kind: gitea', 'forges[1].kind'],
+    // Each store says what it is bound to: the engine's rights follow from it.
+    ['cluster: shop, namespaces: [shop] }', 'cluster: shop }', 'secretStores[0].namespaces'],
+    ['namespaces: [shop]', 'namespaces: []', 'secretStores[0].namespaces'],
+    ['namespaces: [shop]', 'namespaces: [shop, shop]', 'secretStores[0].namespaces'],
+    ['namespaces: [shop]', "namespaces: ['*']", 'secretStores[0].namespaces[0]'],
+    ['namespaces: [shop]', 'namespaces: [shop], secrets: []', 'secretStores[0].secrets'],
+    ['namespaces: [shop]', 'namespaces: [shop], secrets: [a/b]', 'secretStores[0].secrets[0]'],
+    ['account: production, prefix: firebreak/ }', 'account: production }', 'secretStores[1].prefix'],
+    ['prefix: firebreak/', "prefix: ''", 'secretStores[1].prefix'],
+    ['prefix: firebreak/', "prefix: 'fire*'", 'secretStores[1].prefix'],
     ['kind: file, directory: secrets/kept', 'kind: memory', 'secretStores[2].kind'],
     ['kind: file, directory: secrets/kept', 'kind: file', 'secretStores[2].directory'],
   ])('%s → %s', async (from, to, field) => {
