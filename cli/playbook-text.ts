@@ -65,11 +65,12 @@ export function stepText(step: Step): string {
   }
 }
 
-/** `string, one of "a", "b"`, `list of integer, from 1 to 5` */
-export function inputText({ type, items, oneOf, min, max }: InputDeclaration): string {
+/** `string, one of "a", "b"`, `list of integer, from 1 to 5`, `secret, optional` */
+export function inputText({ type, items, optional, oneOf, min, max }: InputDeclaration): string {
   const size = type === 'string' ? ' characters' : type === 'list' ? ' items' : '';
   return [
     type === 'list' ? `list of ${items ?? 'string'}` : type,
+    ...(optional === true ? ['optional'] : []),
     ...(oneOf === undefined ? [] : [`one of ${oneOf.map((value) => JSON.stringify(value)).join(', ')}`]),
     ...(min === undefined ? [] : [`at least ${min}${size}`]),
     ...(max === undefined ? [] : [`at most ${max}${size}`]),

@@ -8,6 +8,7 @@ import { bindInputs } from '../language/compile/inputs.ts';
 import { suggest, type Fault, type Path } from '../language/compile/problem.ts';
 import { parseTemplate, type Found, type Unterminated } from '../language/compile/template.ts';
 import { createEvaluator, ExpressionError, type Program } from '../language/run/cel.ts';
+import { isRequired } from '../language/run/inputs.ts';
 import type { CompiledPlaybook, Template } from '../language/run/playbook.ts';
 import { incidentKey, type OpeningRequest } from './opening.ts';
 import { Problem } from './problem.ts';
@@ -111,7 +112,7 @@ export function compileRoutes(
       inputs.set(name, checker.template(value, path));
     }
     for (const [name, declaration] of Object.entries(playbook.playbook.inputs)) {
-      if (declaration.default === undefined && !inputs.has(name)) {
+      if (isRequired(declaration) && !inputs.has(name)) {
         checker.fault([index, 'inputs'], `the playbook needs the input "${name}"`, `add ${name} here`);
       }
     }

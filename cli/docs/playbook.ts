@@ -1,4 +1,5 @@
 import type { Action } from '../../domain/action.ts';
+import { isRequired } from '../../language/run/inputs.ts';
 import {
   walkSteps,
   type ChildPlaybook,
@@ -91,7 +92,11 @@ function inputs({ inputs: declared }: ChildPlaybook): string[] {
   const rows = Object.entries(declared).map(([name, input]) => [
     code(name),
     code(inputText(input)),
-    input.default === undefined ? '**required**' : code(JSON.stringify(input.default)),
+    isRequired(input)
+      ? '**required**'
+      : input.default === undefined
+        ? ''
+        : code(JSON.stringify(input.default)),
     plain(input.description ?? ''),
   ]);
   return rows.length === 0 ? ['None.', ''] : table(['input', 'type', 'default', 'meaning'], rows);

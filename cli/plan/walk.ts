@@ -1,6 +1,6 @@
 import { isObject, type Json, type JsonObject } from '../../domain/json.ts';
 import { bindInputs } from '../../language/compile/inputs.ts';
-import { condition, evaluate, ExpressionError, render } from '../../language/run/expression.ts';
+import { condition, evaluate, ExpressionError, isLeftOut, render } from '../../language/run/expression.ts';
 import {
   blocksOf,
   type ActionStep,
@@ -259,6 +259,7 @@ function entriesOf(template: Template, scope: Scope): { known: JsonObject; unkno
   const whole = 'map' in template ? undefined : attempt(() => render(template, scope));
   if (whole !== undefined && 'ok' in whole && isObject(whole.ok)) return { known: whole.ok, unknown };
   for (const [name, item] of Object.entries('map' in template ? template.map : {})) {
+    if (isLeftOut(item, scope)) continue;
     const value = attempt(() => render(item, scope));
     if ('ok' in value) known[name] = value.ok;
     else unknown.push(name);

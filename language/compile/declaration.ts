@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../domain/json.ts';
-import { inputFault, maxInputItems, maxInputLength, secretName, wanted } from '../run/inputs.ts';
+import { inputFault, isRequired, maxInputItems, maxInputLength, secretName, wanted } from '../run/inputs.ts';
 import type { InputDeclaration } from '../run/playbook.ts';
 import type { Finding } from './problem.ts';
 import type { SourceFile, SourceInput } from './shape.ts';
@@ -17,6 +17,7 @@ function declarationOf({
   items,
   description,
   default: preset,
+  optional,
   'one-of': oneOf,
   min,
   max,
@@ -26,6 +27,7 @@ function declarationOf({
     ...(type === 'list' ? { items: items ?? 'string' } : items === undefined ? {} : { items }),
     ...(description === undefined ? {} : { description }),
     ...(preset === undefined ? {} : { default: preset }),
+    ...(optional === true ? { optional } : {}),
     ...(oneOf === undefined ? {} : { oneOf }),
     ...(min === undefined ? {} : { min }),
     ...(max === undefined ? {} : { max }),
@@ -62,13 +64,16 @@ export function boundsProblem({
   min,
   max,
   default: preset,
+  optional,
 }: Omit<InputDeclaration, 'description'>): ReturnType<typeof fault> | undefined {
   if (type === 'secret' && preset !== undefined)
     return fault(
       'default',
       'a secret has no default',
-      'remove it: whoever runs the playbook names the secret',
+      'remove it: whoever runs the playbook names the secret, or write optional: true',
     );
+  if (optional === true && type !== 'secret')
+    return fault('optional', `a ${type} is optional by its default`, 'write a default in its place');
   if (items !== undefined && type !== 'list')
     return fault('items', `a ${type} has no items`, 'remove items, or write type: list');
   if (oneOf !== undefined && type !== 'string')
@@ -105,7 +110,7 @@ export function inputSchema(inputs: Declarations): JsonObject {
   return {
     type: 'object',
     properties: Object.fromEntries(entries.map(([name, declaration]) => [name, valueSchema(declaration)])),
-    required: entries.filter(([, { default: preset }]) => preset === undefined).map(([name]) => name),
+    required: entries.filter(([, declaration]) => isRequired(declaration)).map(([name]) => name),
     additionalProperties: false,
   };
 }

@@ -3,15 +3,17 @@ import type { Expression, Template } from '../run/playbook.ts';
 import { createExpressionChecker, type Checked } from './check.ts';
 import type { Source } from './document.ts';
 import { fieldOf, type Finding, type Path } from './problem.ts';
+import type { SecretUse } from './references.ts';
 import type { View } from './scope-shape.ts';
 import { parseTemplate, type Found, type Unterminated } from './template.ts';
 import { common, ofType, typeName, type Shape } from './value-shape.ts';
 import type { Visibility } from './visibility.ts';
 
-/** Where in a value a secret may be passed on. */
-export type SecretRule = (path: Path) => boolean;
-export const nowhere: SecretRule = () => false;
-export const anywhere: SecretRule = () => true;
+/** What a place in a value does with a secret: refuses it, or takes it, and may do without. */
+export type SecretPlace = 'none' | 'required' | 'optional';
+export type SecretRule = (path: Path) => SecretPlace;
+export const nowhere: SecretRule = () => 'none';
+export const anywhere: SecretRule = () => 'required';
 
 /** A place in a value that is only known at run time, and what is known of it. */
 export interface Unknown {
@@ -95,7 +97,10 @@ export class Expressions {
     const broken: Unterminated[] = [];
     const start = text.length - text.trimStart().length;
     if (text.includes('${{')) parseTemplate(text.trim(), path, found, broken);
-    else found.push({ cel: text.trim(), path, index: 0, whole: true });
+    else {
+      const cel = text.trim();
+      found.push({ cel, path, index: 0, whole: true, expression: { cel } });
+    }
     this.#unterminated(broken);
     const [first] = found;
     if (first === undefined || !first.whole) {
@@ -134,15 +139,10 @@ export class Expressions {
     const checked = this.#check(expression, view, place);
     this.findings.push(...checked.findings);
     for (const input of checked.inputs) this.usedInputs.add(input);
-    for (const { start, name, whole } of checked.secrets)
-      if (!(whole && expression.whole && secrets(path)))
-        this.findings.push({
-          code: 'FB2046',
-          path,
-          offset: place(start),
-          message: `${name} is a secret, or holds one, and would be readable here`,
-          fix: 'pass it on by itself, as ${{ inputs.token }}, to an input that takes a secret',
-        });
+    for (const use of checked.secrets) {
+      const fault = passOn(use, expression, secrets(path));
+      if (fault !== undefined) this.findings.push({ ...fault, path, offset: place(use.start) });
+    }
     return checked;
   }
 
@@ -168,6 +168,29 @@ export class Expressions {
         fix: "close it with }}, or write ${{ '${{' }} for the three characters themselves",
       });
   }
+}
+
+/** Why a secret cannot stand here; undefined when it can. One that may be left out is marked so, for its key to go with it. */
+function passOn(
+  { name, whole, absent: [input] }: SecretUse,
+  found: Found,
+  place: SecretPlace,
+): Omit<Finding, 'path'> | undefined {
+  if (!whole || !found.whole || place === 'none')
+    return {
+      code: 'FB2046',
+      message: `${name} is a secret, or holds one, and would be readable here`,
+      fix: 'pass it on by itself, as ${{ inputs.token }}, to an input that takes a secret',
+    };
+  if (input === undefined) return undefined;
+  if (place === 'required' || name !== `inputs.${input}`)
+    return {
+      code: 'FB2048',
+      message: `inputs.${input} may be left out, and ${fieldOf(found.path)} needs it`,
+      fix: `add if: has(inputs.${input}) to the step, or to one around it`,
+    };
+  Object.assign(found.expression, { ifGiven: input });
+  return undefined;
 }
 
 function isOpen(type: string): boolean {

@@ -64,6 +64,7 @@ function resolve(
   const top: View = {
     step: undefined,
     inputs: fields(Object.fromEntries(shapes)),
+    absent: new Set(shapes.map(([name]) => name).filter((name) => inputs[name]?.optional === true)),
     steps: new Map(),
     names: {},
     repeats: 1,

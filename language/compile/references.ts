@@ -18,6 +18,8 @@ export interface SecretUse {
   start: number;
   name: string;
   whole: boolean;
+  /** Inputs in it that may have been left out. */
+  absent: readonly string[];
 }
 
 export interface References {
@@ -83,16 +85,24 @@ class Follower {
     const shape = this.#shape(node, bound);
     if (shape === undefined) return undefined;
     if (shape === this.#roots['steps']) this.#bareSteps(node);
-    else if (holdsSecret(shape)) this.#found.secrets.push({ start: node.start, name: pathOf(node), whole });
+    else if (holdsSecret(shape)) this.#secret(node, whole);
     return shape;
+  }
+
+  #secret(node: ASTNode, whole: boolean): void {
+    const name = pathOf(node);
+    const absent = [...this.#view.absent].filter((input) => name === 'inputs' || name === `inputs.${input}`);
+    this.#found.secrets.push({ start: node.start, name, whole, absent });
   }
 
   #shape(node: ASTNode, bound: Bound): Shape | undefined {
     if (node.op === 'id') return bound.has(node.args) ? bound.get(node.args) : this.#root(node, node.args);
     if (node.op === '.' || node.op === '[]') return this.#field(node, bound);
     if (node.op === 'rcall' && comprehensions.has(node.args[0])) return this.#comprehension(node.args, bound);
+    // Whether there is a secret tells nothing of it.
+    const asks = node.op === 'call' && node.args[0] === 'has';
     for (const child of children(node)) {
-      const shape = this.#use(child, bound);
+      const shape = asks ? this.#shape(child, bound) : this.#use(child, bound);
       if (shape !== undefined && takesMaps.has(node.op)) this.#found.maps.add(shape);
     }
     return undefined;
@@ -121,8 +131,7 @@ class Follower {
     if (node.op === '[]') this.#use(node.args[1], bound);
     if (left === undefined) return undefined;
     if (typeof left === 'string') {
-      if (holdsSecret(left))
-        this.#found.secrets.push({ start: target.start, name: pathOf(target), whole: false });
+      if (holdsSecret(left)) this.#secret(target, false);
       return undefined;
     }
     if ('list' in left) {
@@ -137,8 +146,7 @@ class Follower {
     }
     if (name === undefined) {
       if (left === this.#roots['steps']) this.#bareSteps(target);
-      else if (holdsSecret(left))
-        this.#found.secrets.push({ start: target.start, name: pathOf(target), whole: false });
+      else if (holdsSecret(left)) this.#secret(target, false);
       return undefined;
     }
     return this.#named(node, target, left, name);

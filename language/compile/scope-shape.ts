@@ -8,6 +8,8 @@ export interface View {
   /** Whether the steps inside that step are seen: in its outputs. */
   inside?: true;
   inputs: Shape;
+  /** Inputs that may have been left out, as far as is known here. */
+  absent: ReadonlySet<string>;
   /** Outputs of the steps that have ended whenever this is evaluated. */
   steps: ReadonlyMap<string, Shape>;
   /** What only some places have: `item`, `round`, `failure` … */

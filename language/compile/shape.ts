@@ -16,6 +16,10 @@ const input = map({
     .union([scalar, z.array(scalar)], { error: 'write a text, a number, true, false or a list of these' })
     .optional()
     .describe('Used when nothing is given. Without it the input is required.'),
+  optional: z
+    .boolean({ error: 'write true or false' })
+    .optional()
+    .describe('Of a secret: it may be left out, and `has(inputs.<name>)` tells whether it was given.'),
   'one-of': choices.optional().describe('Of a text: its allowed values.'),
   min: bound
     .optional()

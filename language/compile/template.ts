@@ -1,5 +1,5 @@
 import type { Json } from '../../domain/json.ts';
-import type { Template } from '../run/playbook.ts';
+import type { Expression, IfGiven, Template } from '../run/playbook.ts';
 import type { Path } from './problem.ts';
 
 /** An expression found in a value: where its text begins in the string at `path`. */
@@ -9,6 +9,8 @@ export interface Found {
   index: number;
   /** Whether it is the whole value, and so keeps its type. */
   whole: boolean;
+  /** What it becomes: the part of the template that it was read into. */
+  expression: Expression | IfGiven;
 }
 
 /** `${{` without its end, at `index` of the string at `path`. */
@@ -45,9 +47,11 @@ function splitText(text: string, path: Path, found: Found[], broken: Unterminate
     const inner = text.slice(open + 3, close);
     const cel = inner.trim();
     const whole = open === 0 && close + 2 === text.length;
-    found.push({ cel, path, index: open + 3 + inner.length - inner.trimStart().length, whole });
-    if (whole) return { cel };
-    parts.push({ cel });
+    const expression: Expression = { cel };
+    const index = open + 3 + inner.length - inner.trimStart().length;
+    found.push({ cel, path, index, whole, expression });
+    if (whole) return expression;
+    parts.push(expression);
     at = close + 2;
   }
   if (parts.length === 0) return { literal: text };

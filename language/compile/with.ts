@@ -162,7 +162,17 @@ function schemaAt(schema: JsonObject, path: Path): JsonObject | undefined {
 
 /** Where a value may hold a secret: what takes it says `x-secret` of that property. */
 export function secretsOf(action: Taker | undefined, path: Path): SecretRule {
-  return (at) => action !== undefined && schemaAt(action.input, at.slice(path.length))?.['x-secret'] === true;
+  return (at) => {
+    const local = at.slice(path.length);
+    if (action === undefined || schemaAt(action.input, local)?.['x-secret'] !== true) return 'none';
+    return isOptional(schemaAt(action.input, local.slice(0, -1)), local.at(-1)) ? 'optional' : 'required';
+  };
+}
+
+/** Whether a map of that schema may lack a key; an item of a list cannot be lacked. */
+function isOptional(around: JsonObject | undefined, key: string | number | undefined): boolean {
+  const required = around?.['required'];
+  return typeof key === 'string' && !(Array.isArray(required) && required.includes(key));
 }
 
 /** What a schema wants in place of a value of that shape; undefined when it may fit. */

@@ -62,8 +62,13 @@ function fill(template: Template, scope: Scope): Json {
   if ('cel' in template) return evaluate(template, scope);
   if ('concat' in template) return template.concat.map((part) => renderText(part, scope)).join('');
   if ('list' in template) return template.list.map((item) => fill(item, scope));
-  const entries = Object.entries(template.map).map(([key, item]) => [key, fill(item, scope)] as const);
-  return Object.fromEntries(entries);
+  const entries = Object.entries(template.map).filter(([, item]) => !isLeftOut(item, scope));
+  return Object.fromEntries(entries.map(([key, item]) => [key, fill(item, scope)] as const));
+}
+
+/** Whether a key of a map is left out: its value is an input that was not given. */
+export function isLeftOut(template: Template, { inputs }: Scope): boolean {
+  return 'ifGiven' in template && !Object.hasOwn(inputs, template.ifGiven);
 }
 
 function renderText(part: Template, scope: Scope): string {

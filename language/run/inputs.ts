@@ -30,6 +30,7 @@ export function bind(
   for (const [name, declaration] of Object.entries(declarations)) {
     const value = Object.hasOwn(given, name) ? given[name] : declaration.default;
     if (value === undefined) {
+      if (!isRequired(declaration)) continue;
       faults.push({ name, kind: 'missing', message: 'is missing' });
       continue;
     }
@@ -38,6 +39,11 @@ export function bind(
     else faults.push({ name, kind: 'unfit', message });
   }
   return faults.length > 0 ? { faults } : { ok: Object.fromEntries(bound) };
+}
+
+/** Whether a playbook cannot run without it. */
+export function isRequired({ default: preset, optional }: InputDeclaration): boolean {
+  return preset === undefined && optional !== true;
 }
 
 /** Why a value does not fit its declaration; undefined when it does. */

@@ -17,9 +17,15 @@ export interface Expression {
 export type Template =
   | { literal: Json }
   | Expression
+  | IfGiven
   | { concat: Template[] }
   | { list: Template[] }
   | { map: { [key: string]: Template } };
+
+/** An input of its own that may be left out: the key of the map that it stands in is left out with it. */
+export interface IfGiven extends Expression {
+  ifGiven: string;
+}
 
 /** What every step may say. */
 export interface StepCommon {
@@ -163,6 +169,8 @@ export interface InputDeclaration {
   items?: 'string' | 'integer' | 'number' | 'boolean';
   description?: string;
   default?: Json;
+  /** Of a secret, which has no default: it may be left out. */
+  optional?: true;
   /** Of a text: its allowed values. */
   oneOf?: string[];
   /** Of a number its value, of a text its length, of a list its size. */

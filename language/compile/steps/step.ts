@@ -1,6 +1,7 @@
 import type { Step, StepCommon, StepKind } from '../../run/playbook.ts';
 import { milliseconds } from '../duration.ts';
 import type { Finding, Path } from '../problem.ts';
+import { guarded } from '../guards.ts';
 import { failureShape, type View } from '../scope-shape.ts';
 import type { Session } from '../session.ts';
 import { kindOf } from '../source/kinds.ts';
@@ -62,8 +63,13 @@ export function compileStep(
   view: View,
 ): CompiledStep {
   session.repeats = Math.max(session.repeats, view.repeats);
-  const made = makers[kindOf(step)](session, step, path, view);
-  const { common, irreversible } = commonKeys(session, step, path, needs, view);
+  const { if: text } = step;
+  const condition =
+    text === undefined ? undefined : session.expressions.condition(text, [...path, 'if'], view);
+  const within = guarded(view, condition);
+  const made = makers[kindOf(step)](session, step, path, within);
+  const { common, irreversible } = commonKeys(session, step, path, needs, within);
+  if (condition !== undefined) common.if = condition;
   session.findings.push(...retryFindings(step, path, made));
   return {
     step: { ...common, ...made.body },
@@ -79,11 +85,10 @@ function commonKeys(
   needs: string[],
   view: View,
 ): { common: StepCommon; irreversible: string | undefined } {
-  const { id, if: condition, timeout, retry, 'on-failure': after } = step;
+  const { id, timeout, retry, 'on-failure': after } = step;
   const failed = { ...view, names: { ...view.names, failure: failureShape } };
   const list = after === undefined ? undefined : session.compileList(after, [...path, 'on-failure'], failed);
   const common: StepCommon = { id, needs };
-  if (condition !== undefined) common.if = session.expressions.condition(condition, [...path, 'if'], view);
   if (timeout !== undefined) common.timeoutMs = milliseconds(timeout) ?? 0;
   if (retry !== undefined)
     common.retry = {
