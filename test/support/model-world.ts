@@ -4,8 +4,6 @@ import { worst, type Action, type ActionSignature, type Claim, type Effect } fro
 import type { JsonObject } from '../../domain/json.ts';
 import { appliedWith, authorityOn, contract, planOf, undoneWith, type Place } from './test-action.ts';
 
-const shop: Place = { cluster: 'c1', namespace: 'shop' };
-
 /** How an apply ends: with these outputs, or, without any, by a failure. */
 export type Directive = { outputs: JsonObject } | { fails: string };
 
@@ -19,11 +17,16 @@ export class ModelWorld {
   /** Addresses whose undo fails. */
   readonly stuck = new Set<string>();
   readonly #holdsUp: (name: string) => boolean;
+  readonly #place: Place;
   #plans = 0;
   #isLetGo = false;
 
-  /** @param holdsUp actions whose plans wait to be let go: those that nobody is asked about */
-  constructor(holdsUp: (name: string) => boolean) {
+  /**
+   * @param cluster what it is in: incidents of one cluster share their holds
+   * @param holdsUp actions whose plans wait to be let go: those that nobody is asked about
+   */
+  constructor(cluster: string, holdsUp: (name: string) => boolean) {
+    this.#place = { cluster, namespace: 'shop' };
     this.#holdsUp = holdsUp;
   }
 
@@ -57,8 +60,8 @@ export class ModelWorld {
         }
         this.#plans += 1;
         const snapshot = await context.evidence.put('{}', 'application/json');
-        const authority = authorityOn(name, shop, { rule: 'do as told', caps: { plan: this.#plans } });
-        return planOf(authority, shop, snapshot, {
+        const authority = authorityOn(name, this.#place, { rule: 'do as told', caps: { plan: this.#plans } });
+        return planOf(authority, this.#place, snapshot, {
           changeCount: 0,
           undo: { kind: 'restore', text: 'as before' },
           description: { title: step, ifApproved: ['done'], ifDenied: ['not done'] },
