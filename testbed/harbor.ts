@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { startApiServer, type ApiReply, type ApiRequest, type ApiServer } from './api-server.ts';
 import { HarborRefusal, forbidden, notAllowed, notFound, unauthorized } from './harbor/replies.ts';
+import { artifacts, push } from './harbor/artifacts.ts';
+import { may } from './harbor/rights.ts';
 import { robots } from './harbor/robots.ts';
 import {
   canLogIn,
@@ -25,11 +27,20 @@ export interface HarborTestbed extends ApiServer {
   ): Robot;
   /** What a push would have written to the audit log. */
   addAudit(entry: Omit<AuditEntry, 'id'>): void;
+  /** A push by a robot, as the registry would take it: answers the digest. @throws when its credentials or its rights do not suffice */
+  push(robot: { name: string; secret: string }, repository: string, tag: string): string;
 }
 
 export async function startHarbor({ now = () => new Date() } = {}): Promise<HarborTestbed> {
   let last = 0;
-  const state: HarborState = { now, users: [], robots: [], audit: [], nextId: () => (last += 1) };
+  const state: HarborState = {
+    now,
+    users: [],
+    robots: [],
+    audit: [],
+    artifacts: [],
+    nextId: () => (last += 1),
+  };
   const server = await startApiServer((request) => {
     try {
       return route(state, request);
@@ -72,6 +83,7 @@ export async function startHarbor({ now = () => new Date() } = {}): Promise<Harb
       state.robots.push(robot);
       return robot;
     },
+    push: (robot, repository, tag) => push(state, robot, repository, tag),
     addAudit: (entry) => void state.audit.push({ id: state.nextId(), ...entry }),
   };
 }
@@ -83,6 +95,7 @@ function route(state: HarborState, request: ApiRequest): ApiReply {
     return token(state, caller, request);
   if (first !== 'api' || second !== 'v2.0') throw notFound('path');
   if (collection === 'robots') return robots(state, caller, request, rest);
+  if (collection === 'projects') return artifacts(state, caller, request, rest);
   if (collection === 'audit-logs' && rest.length === 0) return auditLogs(state, caller, request);
   throw notFound('path');
 }
@@ -116,7 +129,7 @@ function token({ now }: HarborState, caller: Caller, { method, query }: ApiReque
 function auditLogs(state: HarborState, caller: Caller, { method, query }: ApiRequest): ApiReply {
   if (method !== 'GET') throw notAllowed(method);
   if (caller.kind === 'nobody') throw unauthorized();
-  if (caller.kind !== 'user' || !caller.admin) throw forbidden();
+  if (!may(caller, 'audit-log', 'list')) throw forbidden();
   const size = Math.min(Number(query.get('page_size') ?? 10), 100);
   const page = Number(query.get('page') ?? 1);
   const all = state.audit.toReversed();

@@ -144,15 +144,6 @@ test('GitLab: a runner, and a pipeline that is cancelled', async () => {
 test('Harbor: who calls, what an update must hold, and its rule for secrets', async () => {
   const robot = harbor.addRobot('acme+deployer');
   const { username, password } = harbor.admin;
-  const ask = async (method: string, path: string, headers: Record<string, string>, body?: unknown) => {
-    const answer = await fetch(`${harbor.url}${path}`, {
-      method,
-      headers: { ...headers, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) };
-  };
   const admin = as(username, password);
   const path = `/api/v2.0/robots/${robot.id}`;
   expect(await ask('GET', path, {})).toMatchObject({
@@ -181,6 +172,46 @@ test('Harbor: who calls, what an update must hold, and its rule for secrets', as
   const { body: audit } = await ask('GET', '/api/v2.0/audit-logs', admin);
   expect(audit[0]).toMatchObject({ username: 'admin', resource: 'robot$acme+deployer', operation: 'update' });
 });
+
+test('Harbor takes a push of a robot that may, and tells of it to who may list', async () => {
+  const admin = as(harbor.admin.username, harbor.admin.password);
+  const pusher = harbor.addRobot('ci', {
+    permissions: [
+      { kind: 'project', namespace: 'shop', access: [{ resource: 'repository', action: 'push' }] },
+    ],
+  });
+  const auditor = harbor.addRobot('auditor', {
+    permissions: [
+      { kind: 'system', namespace: '/', access: [{ resource: 'audit-log', action: 'list' }] },
+      { kind: 'project', namespace: '*', access: [{ resource: 'artifact', action: 'list' }] },
+    ],
+  });
+  const digest = harbor.push(pusher, 'shop/web/api', 'v1');
+  expect(() => harbor.push(pusher, 'other/web', 'v1')).toThrow('forbidden');
+  expect(() => harbor.push({ ...pusher, secret: 'another' }, 'shop/web', 'v1')).toThrow('unauthorized');
+  const asAuditor = as(auditor.name, auditor.secret);
+  const log = await ask('GET', '/api/v2.0/audit-logs', asAuditor);
+  expect(log.body).toMatchObject([
+    { username: pusher.name, resource: 'shop/web/api:v1', operation: 'create' },
+  ]);
+  const path = '/api/v2.0/projects/shop/repositories/web%252Fapi/artifacts';
+  expect((await ask('GET', path, asAuditor)).body).toMatchObject([{ digest, tags: [{ name: 'v1' }] }]);
+  expect((await ask('GET', path, admin)).status).toBe(200);
+  for (const where of [path, '/api/v2.0/audit-logs'])
+    expect((await ask('GET', where, as(pusher.name, pusher.secret))).status).toBe(403);
+  expect((await ask('GET', '/api/v2.0/projects/shop/repositories/none/artifacts', admin)).status).toBe(404);
+});
+
+/** Calls Harbor. */
+const ask = async (method: string, path: string, headers: Record<string, string>, body?: unknown) => {
+  const answer = await fetch(`${harbor.url}${path}`, {
+    method,
+    headers: { ...headers, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) };
+};
 
 function as(user: string, secret: string): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(`${user}:${secret}`).toString('base64')}` };

@@ -1,5 +1,6 @@
 import { isRecord, type ApiReply, type ApiRequest } from '../api-server.ts';
 import { badRequest, forbidden, notAllowed, notFound, unauthorized, unprocessable } from './replies.ts';
+import { may } from './rights.ts';
 import { newRobotSecret, type Caller, type HarborState, type Robot } from './state.ts';
 
 /** `/robots` and `/robots/{robot_id}` of Harbor's API description; `parts` follow `robots`. */
@@ -9,7 +10,7 @@ export function robots(state: HarborState, caller: Caller, request: ApiRequest, 
   if (caller.kind === 'nobody') throw unauthorized();
   if (id === undefined) {
     if (request.method !== 'GET') throw notAllowed(request.method);
-    if (!may(caller, 'list')) throw forbidden();
+    if (!may(caller, 'robot', 'list')) throw forbidden();
     return { status: 200, body: state.robots.filter(({ level }) => level === 'system').map(present) };
   }
   if (!/^\d{1,15}$/.test(id)) throw unprocessable('robot_id in path must be of type int64');
@@ -17,14 +18,14 @@ export function robots(state: HarborState, caller: Caller, request: ApiRequest, 
   if (robot === undefined) throw notFound(`robot ${id}`);
   switch (request.method) {
     case 'GET':
-      if (!may(caller, 'read')) throw forbidden();
+      if (!may(caller, 'robot', 'read')) throw forbidden();
       return { status: 200, body: present(robot) };
     case 'PUT':
-      if (!may(caller, 'update')) throw forbidden();
+      if (!may(caller, 'robot', 'update')) throw forbidden();
       update(robot, request.body);
       break;
     case 'PATCH': {
-      if (!may(caller, 'update')) throw forbidden();
+      if (!may(caller, 'robot', 'update')) throw forbidden();
       const secret = refresh(robot, request.body);
       record(state, caller, robot);
       // A secret that was given is not said again.
@@ -35,16 +36,6 @@ export function robots(state: HarborState, caller: Caller, request: ApiRequest, 
   }
   record(state, caller, robot);
   return { status: 200 };
-}
-
-/** Administrators, and robots of the system with that right. */
-function may(caller: Caller, action: string): boolean {
-  if (caller.kind === 'user') return caller.admin;
-  if (caller.kind === 'nobody') return false;
-  return caller.robot.permissions.some(
-    ({ kind, access }) =>
-      kind === 'system' && access.some((one) => one.resource === 'robot' && one.action === action),
-  );
 }
 
 /** UpdateRobot: of a robot in the old form (not editable) only `disable` and `description`. */

@@ -33,12 +33,22 @@ export interface AuditEntry {
   op_time: string;
 }
 
+/** As much of an artifact as is kept: nothing can be pulled. */
+export interface Artifact {
+  /** With its project. */
+  repository: string;
+  tag: string;
+  digest: string;
+  pushed: Date;
+}
+
 export interface HarborState {
   now: () => Date;
   /** Local users: name, password, whether a system administrator. */
   users: { name: string; password: string; admin: boolean }[];
   robots: Robot[];
   audit: AuditEntry[];
+  artifacts: Artifact[];
   nextId: () => number;
 }
 
