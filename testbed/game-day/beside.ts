@@ -5,6 +5,7 @@ import { hash } from 'bcryptjs';
 import type { Firebreak } from '../demo/firebreak.ts';
 import { startCloud, type Cloud } from './cloud.ts';
 import { startGitHub, type GitHubTestbed } from '../github.ts';
+import { startImages, startProject, type Images, type Project } from './project.ts';
 import { startRegistry, type Registry } from '../registry.ts';
 import type { Rehearsal } from './rehearsal.ts';
 import { Vault } from './vault.ts';
@@ -15,6 +16,10 @@ export interface Beside {
   github?: GitHubTestbed;
   cloud?: Cloud;
   registry?: Registry;
+  /** In a GitLab. */
+  project?: Project;
+  /** In a Harbor. */
+  images?: Images;
   /** Of the registry's users, by name. */
   passwords: { [user: string]: string };
   /** Adds what belongs in no record. */
@@ -59,6 +64,8 @@ export async function startBeside(
     secretStores: [{ name: 'vault', kind: 'file', directory: 'vault' }],
     sources: { scanner: { fields: scanned } },
   };
+  const forges: object[] = [];
+  const registries: object[] = [];
   const env: { [name: string]: string } = {};
   if (needed.has('github')) {
     const github = await startGitHub({
@@ -74,31 +81,41 @@ export async function startBeside(
       repositories: [repository],
       permissions: enginePermissions,
     });
-    configuration['forges'] = [
-      {
-        name: 'github',
-        environment: 'production',
-        kind: 'github',
-        apiUrl: github.apiUrl,
-        auth: { token: { env: 'ENGINE_GITHUB_TOKEN' } },
-      },
-    ];
+    forges.push({
+      name: 'github',
+      environment: 'production',
+      kind: 'github',
+      apiUrl: github.apiUrl,
+      auth: { token: { env: 'ENGINE_GITHUB_TOKEN' } },
+    });
   }
   if (needed.has('registry')) {
-    const { registry, passwords, token } = await startImages(firebreak, vault, ending);
+    const { registry, passwords, token } = await startNotifying(firebreak, vault, ending);
     own["the registry's token"] = token;
     beside.registry = registry;
     beside.passwords = passwords;
     for (const [user, password] of Object.entries(passwords)) own[`the password of ${user}`] = password;
-    configuration['registries'] = [
-      {
-        name: registryName,
-        environment: 'production',
-        kind: 'basic-auth',
-        url: registry.url,
-        htpasswd: 'vault/registry/htpasswd',
-      },
-    ];
+    registries.push({
+      name: registryName,
+      environment: 'production',
+      kind: 'basic-auth',
+      url: registry.url,
+      htpasswd: 'vault/registry/htpasswd',
+    });
+  }
+  if (needed.has('gitlab')) {
+    const project = await startProject(ending);
+    beside.project = project;
+    Object.assign(env, project.env);
+    Object.assign(own, project.secrets);
+    forges.push(project.entry);
+  }
+  if (needed.has('harbor')) {
+    const images = await startImages(ending);
+    beside.images = images;
+    Object.assign(env, images.env);
+    Object.assign(own, images.secrets);
+    registries.push(images.entry);
   }
   if (needed.has('aws')) {
     const cloud = await startCloud(ending);
@@ -107,6 +124,8 @@ export async function startBeside(
     own["the engine's AWS key"] = cloud.env.AWS_SECRET_ACCESS_KEY;
     configuration['accounts'] = [cloud.account];
   }
+  if (forges.length > 0) configuration['forges'] = forges;
+  if (registries.length > 0) configuration['registries'] = registries;
   await firebreak.configure({ configuration, env, routes: reports });
   await beside.cloud?.grant(
     firebreak,
@@ -131,7 +150,7 @@ function routeOf(playbook: string, { rule, inputs }: Report): object {
 }
 
 /** A registry whose users are a file in the vault, and that tells Firebreak what is pushed. */
-async function startImages(
+async function startNotifying(
   firebreak: Firebreak,
   vault: Vault,
   ending: (() => Promise<void>)[],

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { Grep } from '../grep.ts';
 import type { SlackTestbed } from '../slack.ts';
+import type { Recorded } from './histories.ts';
 
 export interface Searched {
   /** How many secrets were looked for. */
@@ -12,9 +13,12 @@ export interface Searched {
   blind: string[];
 }
 
+/** What every answer of an action that did something has: an answer that could not be read has it not. */
+const mark = '"outputs":';
+
 /**
- * Looks for secrets in all that incidents leave behind: Temporal's database with its histories, the state directory (ledger, evidence and its
- * index, access log), configuration, the log, and what Slack was sent.
+ * Looks for secrets in all that incidents leave behind: Temporal's histories, each payload decoded, heartbeats, and its database as it is; the state
+ * directory (ledger, evidence and its index, access log), configuration, the log, and what Slack was sent.
  * @param dir of one Firebreak; @param vault where secrets belong, left out; @param url the gateway's, which the log names
  */
 export async function searchLeftovers(options: {
@@ -23,15 +27,19 @@ export async function searchLeftovers(options: {
   vault: string;
   slack: { messages(channel: string): Promise<object[]> } & Pick<SlackTestbed, 'ephemeral' | 'calls'>;
   channel: string;
+  recorded: Recorded;
   secrets: { [name: string]: string };
   incidents: readonly string[];
 }): Promise<Searched> {
-  const { dir, url, vault, slack, channel, secrets, incidents } = options;
+  const { dir, url, vault, slack, channel, recorded, secrets, incidents } = options;
   const state = join(dir, 'state');
   const inState = await filesUnder(state);
   const said = [await slack.messages(channel), slack.ephemeral(), slack.calls()];
   const places: { [place: string]: string } = {
-    histories: await textOf(await filesUnder(dir, (path) => path.startsWith('temporal.db'))),
+    'activity results': recorded.results,
+    'other payloads': recorded.others,
+    heartbeats: recorded.heartbeats,
+    database: await textOf(await filesUnder(dir, (path) => path.startsWith('temporal.db'))),
     ledger: await textOf(inState.filter((file) => relative(state, file).startsWith('ledger'))),
     evidence: await textOf(inState.filter((file) => relative(state, file).startsWith('evidence'))),
     log: await textOf(await filesUnder(dir, (path) => path === 'firebreak.log')),
@@ -46,8 +54,14 @@ export async function searchLeftovers(options: {
     ),
   };
   const grep = new Grep(secrets);
+  const marks: { [place: string]: readonly string[] } = {
+    log: [url],
+    'activity results': [mark],
+    // Activities that end at once say nothing that can be read.
+    heartbeats: [],
+  };
   const isThere = (place: string, text: string): boolean =>
-    (place === 'log' ? [url] : incidents).every((mark) => text.includes(mark));
+    (marks[place] ?? incidents).every((each) => text.includes(each));
   return {
     secrets: Object.keys(secrets).length,
     found: Object.entries(places).flatMap(([place, text]) =>

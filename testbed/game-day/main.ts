@@ -7,6 +7,7 @@ import { grantRights, people, startParts } from '../demo/parts.ts';
 import { Terminal } from '../demo/terminal.ts';
 import { Api } from './api.ts';
 import { startBeside } from './beside.ts';
+import { Histories } from './histories.ts';
 import { searchLeftovers } from './leftovers.ts';
 import { play, type Played } from './play.ts';
 import { readRehearsal, rehearsed } from './rehearsal.ts';
@@ -63,7 +64,7 @@ try {
     chosen.map(async ({ id, file }) => ({ id, rehearsal: await readRehearsal(file) })),
   );
   terminal.step('A real control plane, a Temporal server, a Slack workspace and Firebreak on this machine');
-  const { kubernetes, slack, firebreak, channel } = await startParts(dir, ending);
+  const { kubernetes, slack, temporal, firebreak, channel } = await startParts(dir, ending);
   const beside = await startBeside(firebreak, rehearsals, ending);
   await grantRights(
     kubernetes,
@@ -74,7 +75,17 @@ try {
   await api.enrol(firebreak, people);
   await firebreak.up();
   slack.setInteractivityUrl(`${firebreak.url}/slack/interactions`);
-  const house = { kubernetes, slack, api, channel, beside, seen: (text: string) => terminal.seen(text) };
+  const histories = await Histories.open(temporal.address, temporal.namespace);
+  ending.push(() => histories.close());
+  const house = {
+    kubernetes,
+    slack,
+    api,
+    channel,
+    beside,
+    histories,
+    seen: (text: string) => terminal.seen(text),
+  };
   const played: Played[] = [];
   for (const { id, rehearsal } of rehearsals) {
     terminal.step(`${id}: ${rehearsal.about}`);
@@ -88,6 +99,7 @@ try {
     vault: beside.vault.dir,
     slack,
     channel,
+    recorded: await histories.read(),
     secrets: {
       "Slack's signing secret": slack.signingSecret,
       "Slack's bot token": slack.botToken,

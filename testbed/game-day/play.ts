@@ -7,6 +7,7 @@ import type { SlackTestbed } from '../slack.ts';
 import type { Api, View } from './api.ts';
 import type { Beside } from './beside.ts';
 import { objectsOf } from './cluster.ts';
+import type { Histories } from './histories.ts';
 import { leaksOf, pushedOf, type Leak, type PushedImages } from './leaks.ts';
 import type { Rehearsal } from './rehearsal.ts';
 import { steal, type Loot } from './stolen.ts';
@@ -19,6 +20,7 @@ export interface House {
   api: Api;
   channel: string;
   beside: Beside;
+  histories: Pick<Histories, 'look'>;
   /** Told what happens, as it happens. */
   seen: (text: string) => void;
 }
@@ -34,8 +36,8 @@ export interface Played {
 }
 
 const approve = 'firebreak.approve';
-/** Stands in a rehearsal's inputs for the id of what is stolen first. */
-const stolenId = 'stolen.id';
+/** Stands in a rehearsal's inputs for the id of what is stolen first, or at a place from 0. */
+const stolenId = /^stolen(?:\[(\d)\])?\.id$/;
 const everyMs = 100;
 const releaseMs = 90_000;
 
@@ -122,10 +124,7 @@ async function open(
     const { by, severity } = how.run;
     // What is stolen gets its id on the day.
     const inputs = Object.fromEntries(
-      Object.entries(how.run.inputs).map(([name, value]) => [
-        name,
-        value === stolenId ? (loot[0]?.id ?? '') : value,
-      ]),
+      Object.entries(how.run.inputs).map(([name, value]) => [name, withId(value, loot)]),
     );
     return api.run(by, { playbook, inputs, reason: about, ...(severity === undefined ? {} : { severity }) });
   }
@@ -139,6 +138,15 @@ async function open(
   return api.alert(falcoAlert(stdout, new Date(), namespace));
 }
 
+/** @throws when a rehearsal names the id of what is not stolen, or has none */
+function withId<T>(value: T, loot: readonly Loot[]): T | string | number {
+  const match = typeof value === 'string' ? stolenId.exec(value) : null;
+  if (match === null) return value;
+  const id = loot[Number(match[1] ?? 0)]?.id;
+  if (id === undefined) throw new Error(`the input ${match[0]} names what is not stolen, or has no id`);
+  return id;
+}
+
 /** Answers every question as the rehearsal says, until the incident has a status; the last view when it does not in time. */
 async function untilStatus(
   house: House,
@@ -150,6 +158,7 @@ async function untilStatus(
   const given = new Set<string>();
   for (;;) {
     const view = await house.api.view(incident);
+    await house.histories.look();
     // A containment is held a moment before its playbook has ended.
     const isSettled = !view.steps.some((step) => step.status === 'running' || step.status === 'waiting');
     if ((view.status === status && isSettled && view.gates.length === 0) || Date.now() > end) return view;

@@ -57,6 +57,16 @@ const stolen = z.discriminatedUnion('kind', [
     'proven-by': provenBy,
   }),
   z.strictObject({ kind: z.literal('function-session'), 'proven-by': provenBy }),
+  z.strictObject({ kind: z.literal('gitlab-token'), secret: inVault, 'proven-by': provenBy }),
+  z.strictObject({ kind: z.literal('runner-token'), secret: inVault, 'proven-by': provenBy }),
+  z.strictObject({
+    kind: z.literal('robot-secret'),
+    /** Where it is kept. */
+    secret: inVault,
+    /** Images that are pushed with it before the incident is opened. */
+    pushes: z.int().min(0).max(20).default(0),
+    'proven-by': provenBy,
+  }),
 ]);
 export type Stolen = z.infer<typeof stolen>;
 
@@ -113,7 +123,7 @@ const rehearsalShape = z.strictObject({
     )
     .max(20),
   /** What is started beside the cluster. */
-  beside: z.array(z.enum(['github', 'registry', 'aws'])).default([]),
+  beside: z.array(z.enum(['github', 'registry', 'aws', 'gitlab', 'harbor'])).default([]),
   stolen: z.array(stolen).max(10).default([]),
   open: opening,
   answers: z.array(answer).max(100),

@@ -41,7 +41,7 @@ function leaksOf({ playbook, leaks, pushed }: Played): string[] {
 function searchedLine({ secrets, found, blind }: Searched): string {
   const where = found.map(({ place, secret }) => `${secret} in ${place}`);
   return [
-    `${secrets} secrets looked for in histories, ledger, evidence, logs, Slack messages, configuration: ${where.length === 0 ? 'none found' : `FOUND ${where.join('; ')}`}`,
+    `${secrets} secrets looked for in histories, heartbeats, ledger, evidence, logs, Slack messages, configuration: ${where.length === 0 ? 'none found' : `FOUND ${where.join('; ')}`}`,
     ...(blind.length === 0 ? [] : [`THE SEARCH SAW NOTHING in ${blind.join(', ')}`]),
   ].join('\n');
 }

@@ -4,8 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { kubectl } from '../demo/firebreak.ts';
 import type { Kubernetes } from '../kubernetes.ts';
 import { actionsSecret, repository, workflow, type Beside } from './beside.ts';
+import { letIn } from './let-in.ts';
 import type { Stolen } from './rehearsal.ts';
 import { accessKey, functionSession } from './stolen-cloud.ts';
+import { gitLabToken, robotSecret, runnerToken } from './stolen-project.ts';
 
 /** A credential in wrong hands. */
 export interface Loot {
@@ -13,7 +15,7 @@ export interface Loot {
   what: string;
   value: string;
   /** What names it and is no secret, where it has such. */
-  id?: string;
+  id?: string | number;
   provenBy: string;
   /** When it was first used by whoever stole it. Milliseconds since the epoch. */
   leakedAt: number;
@@ -28,7 +30,7 @@ export interface Loot {
 export interface Credential {
   what: string;
   value: string;
-  id?: string;
+  id?: string | number;
   /** Whether it is let in. */
   works(): Promise<boolean>;
   use?(): Promise<string[]>;
@@ -93,6 +95,9 @@ async function credentialOf(
   if (stolen.kind === 'access-key') return accessKey(beside, stolen);
   if (stolen.kind === 'function-session') return functionSession(beside);
   if (stolen.kind === 'github-token') return gitHubToken(beside, stolen);
+  if (stolen.kind === 'gitlab-token') return gitLabToken(beside, stolen);
+  if (stolen.kind === 'runner-token') return runnerToken(beside, stolen);
+  if (stolen.kind === 'robot-secret') return robotSecret(beside, stolen);
   return registryPassword(beside, stolen);
 }
 
@@ -164,11 +169,4 @@ async function registryPassword(
       return digests;
     },
   };
-}
-
-/** @throws at an answer that says neither yes nor no */
-function letIn(who: string, status: number): boolean {
-  if (status === 401) return false;
-  if (status === 200) return true;
-  throw new Error(`${who} answers a stolen credential with ${status}`);
 }

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { leaksOf, pushedOf } from '../../../testbed/game-day/leaks.ts';
+import type { Recorded } from '../../../testbed/game-day/histories.ts';
 import { searchLeftovers } from '../../../testbed/game-day/leftovers.ts';
 import { fits } from '../../../testbed/game-day/play.ts';
 import { readRehearsal, rehearsed } from '../../../testbed/game-day/rehearsal.ts';
@@ -31,7 +32,7 @@ async function write(text: string): Promise<string> {
 test('every playbook has a rehearsal that can be read, of steps and inputs that it has, in namespaces of its own', async () => {
   const all = await rehearsed(playbooks);
   expect(all.map(({ id }) => id)).toEqual(
-    expect.arrayContaining([1, 2, 3, 4, 5, 6, 7, 8].map((number) => `FB-00${number}`)),
+    expect.arrayContaining([1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => `FB-00${number}`)),
   );
   const shared = parse(
     await readFile(join(playbooks, all[0]?.folder ?? '', 'playbook.yaml'), 'utf8'),
@@ -246,8 +247,10 @@ describe('the search for secrets', () => {
   });
   afterEach(async () => rm(dir, { recursive: true }));
 
-  const search = (said: object = { text: incident }) =>
+  const histories = { results: '{"outputs":{}}', others: incident, heartbeats: '' };
+  const search = (said: object = { text: incident }, recorded: Recorded = histories) =>
     searchLeftovers({
+      recorded,
       dir,
       url,
       vault: join(dir, 'vault'),
@@ -262,7 +265,7 @@ describe('the search for secrets', () => {
   });
 
   test.each([
-    ['histories', 'temporal.db', Buffer.from(JSON.stringify({ x: secret })).toString('base64')],
+    ['database', 'temporal.db', Buffer.from(JSON.stringify({ x: secret })).toString('base64')],
     ['ledger', 'state/ledger/2.json', secret],
     ['evidence', 'state/evidence/index/x', Buffer.from(secret).toString('hex')],
     ['log', 'firebreak.log', `${url} ${secret}`],
@@ -275,6 +278,18 @@ describe('the search for secrets', () => {
   test('finds it in a message', async () => {
     const { found } = await search({ text: `${incident}: ${secret}` });
     expect(found).toEqual([{ place: 'Slack messages', secret: 'the leak' }]);
+  });
+
+  test.each([
+    ['activity results', 'results'],
+    ['other payloads', 'others'],
+    ['heartbeats', 'heartbeats'],
+  ] as const)('finds it in %s, which it says when they are empty', async (place, field) => {
+    const text = `${histories[field]} ${JSON.stringify({ data: Buffer.from(secret).toString('base64') })}`;
+    const { found } = await search(undefined, { ...histories, [field]: text });
+    expect(found).toEqual([{ place, secret: 'the leak' }]);
+    const { blind } = await search(undefined, { ...histories, [field]: '' });
+    expect(blind).toEqual(field === 'heartbeats' ? [] : [place]);
   });
 
   test('says where it could have found nothing', async () => {
