@@ -134,10 +134,12 @@ test('nor is one of a fatal error, such as a heap that is full; an abort says no
   expect(unguarded.found).toEqual(Object.keys(secrets));
 }, 60_000);
 
+/** As much of /proc/<pid>/limits. */
+const line = (soft: string) =>
+  `Limit                     Soft Limit           Hard Limit           Units     \nMax core file size        ${soft}           unlimited            bytes     \n`;
+
 test('a core limit above 0 is noticed, where the kernel tells of it', async () => {
   const limits = join(dir, 'limits');
-  const line = (soft: string) =>
-    `Limit                     Soft Limit           Hard Limit           Units     \nMax core file size        ${soft}           unlimited            bytes     \n`;
   for (const [soft, leaves] of [
     ['0        ', false],
     ['unlimited', true],
