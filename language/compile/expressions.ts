@@ -11,7 +11,8 @@ import type { Visibility } from './visibility.ts';
 
 /** What a place in a value does with a secret: refuses it, or takes it, and may do without. */
 export type SecretPlace = 'none' | 'required' | 'optional';
-export type SecretRule = (path: Path) => SecretPlace;
+/** @param isText whether the secret is known to be text, as the name of one is */
+export type SecretRule = (path: Path, isText: boolean) => SecretPlace;
 export const nowhere: SecretRule = () => 'none';
 export const anywhere: SecretRule = () => 'required';
 
@@ -140,7 +141,7 @@ export class Expressions {
     this.findings.push(...checked.findings);
     for (const input of checked.inputs) this.usedInputs.add(input);
     for (const use of checked.secrets) {
-      const fault = passOn(use, expression, secrets(path));
+      const fault = passOn(use, expression, secrets(path, use.name.startsWith('inputs.')));
       if (fault !== undefined) this.findings.push({ ...fault, path, offset: place(use.start) });
     }
     return checked;

@@ -11,7 +11,6 @@ import { walkSource, type Placed } from './source/walk.ts';
 import type { CompiledList, CompileList } from './steps/made.ts';
 import type { Shape } from './value-shape.ts';
 import { visibilityOf } from './visibility.ts';
-import { createWithChecker } from './with.ts';
 
 /** A playbook that others run: what they must know of it. */
 export interface CompiledChild {
@@ -40,7 +39,6 @@ export class Session {
   readonly actions: ReadonlyMap<string, ActionSignature>;
   readonly expressions: Expressions;
   readonly findChild: FindChild;
-  readonly checkWith = createWithChecker();
   readonly usedActions = new Set<string>();
   readonly usedChildren = new Map<string, CompiledChild>();
   /** The most often that anything in the file is run. */

@@ -63,15 +63,15 @@ function scalarShape(type: unknown): string {
 function schemaShape(schema: Json | undefined): Shape {
   if (!isObject(schema)) return 'dyn';
   if (schema['x-secret'] === true) return secret;
-  const { type, properties, additionalProperties, items } = schema;
+  const { type, properties, additionalProperties, items, ...rest } = schema;
+  // A secret somewhere in what is not understood makes a secret of all of it.
+  if (mentionsSecret([rest, additionalProperties ?? null])) return secret;
   if (isObject(properties)) {
     const known = Object.entries(properties).map(([name, inner]) => [name, schemaShape(inner)] as const);
     const open = additionalProperties === true || isObject(additionalProperties);
     return { fields: Object.fromEntries(known), ...(open ? { open } : {}) };
   }
   if (isObject(items)) return { list: schemaShape(items) };
-  // A secret somewhere in what is not understood makes a secret of all of it.
-  if (mentionsSecret(schema)) return secret;
   if (type === 'array') return { list: 'dyn' };
   return type === 'object' ? anyMap : scalarShape(type);
 }

@@ -1,6 +1,6 @@
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import { isObject, type Json, type JsonObject } from '../../domain/json.ts';
-import type { SecretRule, Unknown } from './expressions.ts';
+import { isObject, type JsonObject } from '../../domain/json.ts';
+import { nowhere, type SecretRule, type Unknown } from './expressions.ts';
+import { Places, typesOf, type Fault, type Way } from './places.ts';
 import { fieldOf, suggest, type Finding, type Path } from './problem.ts';
 import { typeName, type Shape } from './value-shape.ts';
 
@@ -11,104 +11,65 @@ export interface Taker {
   input: JsonObject;
 }
 
-/** Faults that stand whatever the expressions below them yield. */
-const certain: ReadonlySet<string> = new Set([
-  'required',
-  'additionalProperties',
-  'unevaluatedProperties',
-  'type',
-  'minProperties',
-  'maxProperties',
-  'minItems',
-  'maxItems',
-]);
-
 /** Checks `with` against the JSON Schema of what takes it, as far as it is known before the incident. */
-export function createWithChecker(): (
-  action: Taker,
+export function withFindings(
+  taker: Taker,
   value: JsonObject,
   path: Path,
   unknowns: readonly Unknown[],
-) => Finding[] {
-  const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: false });
-  const validators = new Map<Taker, ValidateFunction>();
-  return (action, value, path, unknowns) => {
-    const validate = validators.get(action) ?? ajv.compile(action.input);
-    validators.set(action, validate);
-    const within = unknowns.map((unknown) => ({ ...unknown, local: unknown.path.slice(path.length) }));
-    const open = new OpenPlaces(within.map(({ local }) => local));
-    const faults = validate(open.blank(value)) ? [] : (validate.errors ?? []);
-    const findings = faults
-      .filter((fault) => !open.excuse(fault))
-      .map((fault) => findingOf(fault, action, path));
-    for (const { local, path: at, shape } of within) {
-      const expected = misfit(schemaAt(action.input, local), shape);
-      if (expected !== undefined)
-        findings.push({
-          code: 'FB2030',
-          path: at,
-          message: `${fieldOf(at)} must be ${expected}, and the expression yields ${typeName(shape)}`,
-          fix: `convert it, or use another value: see the input of ${action.name}`,
-        });
-    }
-    return findings;
+): Finding[] {
+  const places = new Places(taker.input, value);
+  const findings = places.faults().map((fault) => findingOf(fault, taker, path));
+  for (const { path: at, shape } of unknowns) {
+    const expected = misfitOf(places.ways(at.slice(path.length)), shape);
+    if (expected !== undefined)
+      findings.push({
+        code: 'FB2030',
+        path: at,
+        message: `${fieldOf(at)} must be ${expected}, and the expression yields ${typeName(shape)}`,
+        fix: `convert it, or use another value: see the input of ${taker.name}`,
+      });
+  }
+  return findings;
+}
+
+/** Where a value may hold a secret: what takes it says `x-secret` of that place, in whatever form it may take it. */
+export function secretsOf(taker: Taker | undefined, value: JsonObject, path: Path): SecretRule {
+  if (taker === undefined) return nowhere;
+  const places = new Places(taker.input, value);
+  return (at, isText) => {
+    const local = at.slice(path.length);
+    const ways = places.ways(local).filter((way) => isSecret(way) || takes(way, isText));
+    if (ways.length === 0 || !ways.every(isSecret)) return 'none';
+    return places.ways(local.slice(0, -1)).some((way) => needs(way, local.at(-1))) ? 'required' : 'optional';
   };
 }
 
-/** The places of a value that are only known at run time. */
-class OpenPlaces {
-  readonly #paths: readonly Path[];
-  /** As JSON Pointers, and all that lead to one. */
-  readonly #open = new Set<string>();
-  readonly #above = new Set<string>();
-
-  constructor(paths: readonly Path[]) {
-    this.#paths = paths;
-    for (const path of paths) {
-      let pointer = '';
-      for (const part of path) {
-        this.#above.add(pointer);
-        pointer += `/${escaped(part)}`;
-      }
-      this.#open.add(pointer);
-    }
-  }
-
-  /** A copy in which null stands for what is not known yet. */
-  blank(value: JsonObject): Json {
-    const copy: Json = structuredClone(value);
-    for (const path of this.#paths) {
-      let here: Json | undefined = copy;
-      for (const part of path.slice(0, -1)) here = child(here, part);
-      const last = path.at(-1);
-      if (last === undefined) return null;
-      if (Array.isArray(here)) here[Number(last)] = null;
-      else if (isObject(here)) here[last] = null;
-    }
-    return copy;
-  }
-
-  /** Whether a fault may vanish once the open places are known. */
-  excuse({ instancePath, keyword }: ErrorObject): boolean {
-    if (this.#above.has(instancePath) && !certain.has(keyword)) return true;
-    for (let at = instancePath; at !== ''; at = at.slice(0, at.lastIndexOf('/')))
-      if (this.#open.has(at)) return true;
-    return false;
-  }
+function isSecret(way: Way): boolean {
+  return way.some((schema) => schema['x-secret'] === true);
 }
 
-function escaped(part: string | number): string {
-  return String(part).replaceAll('~', '~0').replaceAll('/', '~1');
+/** Whether a secret may be taken that way: as text, or as anything but null when it is not known to be text. */
+function takes(way: Way, isText: boolean): boolean {
+  return way.every((schema) => {
+    const types = typesOf(schema);
+    return types.length === 0 || types.some((type) => (isText ? type === 'string' : type !== 'null'));
+  });
 }
 
-function child(value: Json | undefined, part: string | number): Json | undefined {
-  if (Array.isArray(value)) return value[Number(part)];
-  return isObject(value) ? value[part] : undefined;
+/** Whether a map cannot lack a key; an item of a list cannot be lacked. */
+function needs(way: Way, key: string | number | undefined): boolean {
+  if (typeof key !== 'string') return true;
+  return way.some(({ required }) => Array.isArray(required) && required.includes(key));
 }
 
-function findingOf(fault: ErrorObject, action: Taker, path: Path): Finding {
-  const at = [...path, ...pointer(fault.instancePath)];
-  const parameters = fault.params as {
+function findingOf(
+  { params, instancePath, message, parentSchema }: Fault,
+  taker: Taker,
+  path: Path,
+): Finding {
+  const at = [...path, ...partsOf(instancePath)];
+  const parameters = params as {
     missingProperty?: string;
     additionalProperty?: string;
     unevaluatedProperty?: string;
@@ -118,70 +79,51 @@ function findingOf(fault: ErrorObject, action: Taker, path: Path): Finding {
     return {
       code: 'FB2031',
       path: [...at, parameters.missingProperty],
-      message: `${action.name} needs "${parameters.missingProperty}"`,
+      message: `${taker.name} needs "${parameters.missingProperty}"`,
       fix: `add ${parameters.missingProperty}: to ${fieldOf(at)}`,
     };
   if (extra !== undefined) {
-    const inner = schemaAt(action.input, at.slice(path.length));
+    const known: unknown = parentSchema?.['properties'];
     return {
       code: 'FB2032',
       path: [...at, extra],
       atKey: true,
-      message: `${action.name} has no input "${extra}"`,
-      fix: suggest(extra, isObject(inner?.['properties']) ? Object.keys(inner['properties']) : []),
+      message: `${taker.name} has no input "${extra}"`,
+      fix: suggest(extra, typeof known === 'object' && known !== null ? Object.keys(known) : []),
     };
   }
   return {
     code: 'FB2030',
     path: at,
-    message: `${fieldOf(at)} ${fault.message ?? 'is not valid'}`,
-    fix: `give a value that fits the input of ${action.name}`,
+    message: `${fieldOf(at)} ${message ?? 'is not valid'}`,
+    fix: `give a value that fits the input of ${taker.name}`,
   };
 }
 
 /** A JSON Pointer's parts; numbers for list indices. */
-function pointer(text: string): (string | number)[] {
-  return text
+function partsOf(pointer: string): (string | number)[] {
+  return pointer
     .split('/')
     .slice(1)
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
     .map((part) => (/^(0|[1-9][0-9]*)$/.test(part) ? Number(part) : part));
 }
 
-/** The plain schema of a place: through `properties` and `items` only, undefined beyond. */
-function schemaAt(schema: JsonObject, path: Path): JsonObject | undefined {
-  let here: Json | undefined = schema;
-  for (const part of path) {
-    if (!isObject(here)) return undefined;
-    const properties: Json | undefined = here['properties'];
-    if (typeof part === 'number') here = here['items'];
-    else here = isObject(properties) && Object.hasOwn(properties, part) ? properties[part] : undefined;
-  }
-  return isObject(here) ? here : undefined;
-}
-
-/** Where a value may hold a secret: what takes it says `x-secret` of that property. */
-export function secretsOf(action: Taker | undefined, path: Path): SecretRule {
-  return (at) => {
-    const local = at.slice(path.length);
-    if (action === undefined || schemaAt(action.input, local)?.['x-secret'] !== true) return 'none';
-    return isOptional(schemaAt(action.input, local.slice(0, -1)), local.at(-1)) ? 'optional' : 'required';
-  };
-}
-
-/** Whether a map of that schema may lack a key; an item of a list cannot be lacked. */
-function isOptional(around: JsonObject | undefined, key: string | number | undefined): boolean {
-  const required = around?.['required'];
-  return typeof key === 'string' && !(Array.isArray(required) && required.includes(key));
+/** What is wanted in place of a value of that shape; undefined when it may fit one of the ways. */
+function misfitOf(ways: readonly Way[], shape: Shape): string | undefined {
+  const expected = ways.map((way) =>
+    way.map((schema) => misfit(schema, shape)).find((wanted) => wanted !== undefined),
+  );
+  if (expected.length === 0 || expected.includes(undefined)) return undefined;
+  return [...new Set(expected)].join(' or ');
 }
 
 /** What a schema wants in place of a value of that shape; undefined when it may fit. */
-function misfit(schema: JsonObject | undefined, shape: Shape): string | undefined {
-  const type = schema?.['type'];
-  const expected = (Array.isArray(type) ? type : [type]).filter((name) => typeof name === 'string');
+function misfit(schema: JsonObject, shape: Shape): string | undefined {
+  const expected = typesOf(schema);
   if (expected.length > 0 && !jsonTypes(shape).some((given) => expected.includes(given)))
     return expected.join(' or ');
-  const items = schema?.['items'];
+  const { items } = schema;
   if (typeof shape === 'string' || !('list' in shape) || !isObject(items)) return undefined;
   const inner = misfit(items, shape.list);
   return inner === undefined ? undefined : `a list of ${inner}`;

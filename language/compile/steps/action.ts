@@ -9,7 +9,7 @@ import type { View } from '../scope-shape.ts';
 import type { Session } from '../session.ts';
 import type { SourceApproval } from '../source/step.ts';
 import { anyMap, outputsShape } from '../value-shape.ts';
-import { secretsOf, type Taker } from '../with.ts';
+import { secretsOf, withFindings, type Taker } from '../with.ts';
 import type { MakeStep } from './made.ts';
 
 export const makeAction: MakeStep<'uses'> = (session, step, path, view) => {
@@ -40,8 +40,13 @@ export function inputsOf(
   taker: Taker | undefined,
   view: View,
 ): Template {
-  const { template, unknowns } = session.expressions.template(value, path, view, secretsOf(taker, path));
-  if (taker !== undefined) session.findings.push(...session.checkWith(taker, value, path, unknowns));
+  const { template, unknowns } = session.expressions.template(
+    value,
+    path,
+    view,
+    secretsOf(taker, value, path),
+  );
+  if (taker !== undefined) session.findings.push(...withFindings(taker, value, path, unknowns));
   return template;
 }
 
