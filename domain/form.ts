@@ -14,6 +14,12 @@ export interface AnswersProblem {
 export const maxAnswerLength = 2_000;
 
 /**
+ * Longest all answers of a form may be together, as JSON text: the ledger's entry of a decision holds them beside a reason and a signature, and must stay below
+ * what an entry can hold (workflows/recorder.ts).
+ */
+export const maxAnswersLength = 50_000;
+
+/**
  * Why answers do not fit a form; undefined when they do. Every field has its value, and nothing else has: defaults are filled in by whoever asks a person,
  * so that what is signed says all. Pure: an Update's validator asks it too.
  */
@@ -25,8 +31,23 @@ export function answersProblem(form: Form, answers: JsonObject): AnswersProblem 
     if (message !== undefined) return { field, message };
   }
   const unknown = Object.keys(answers).find((field) => !Object.hasOwn(form, field));
-  if (unknown === undefined) return undefined;
+  if (unknown === undefined) return lengthProblem(answers);
   return { field: unknown, message: `is not asked: leave it out; asked: ${Object.keys(form).join(', ')}` };
+}
+
+/** The first field with which the answers are too long together. */
+function lengthProblem(answers: JsonObject): AnswersProblem | undefined {
+  let length = 2;
+  for (const [field, value] of Object.entries(answers)) {
+    // Its quotes, colon and comma.
+    length += JSON.stringify(field).length + JSON.stringify(value).length + 2;
+    if (length <= maxAnswersLength) continue;
+    return {
+      field,
+      message: `makes the form too long: shorten it; all answers together have at most ${maxAnswersLength} characters as JSON, where a quote or a line break counts as two`,
+    };
+  }
+  return undefined;
 }
 
 /** Why a value does not fit its field; undefined when it does. A text is empty only where `min: 0` allows it. */

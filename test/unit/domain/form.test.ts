@@ -1,6 +1,7 @@
+import fc from 'fast-check';
 import { expect, test } from '@jest/globals';
 import type { FormField } from '../../../domain/decision.ts';
-import { answersProblem, maxAnswerLength, type Form } from '../../../domain/form.ts';
+import { answersProblem, maxAnswerLength, maxAnswersLength, type Form } from '../../../domain/form.ts';
 import type { Json } from '../../../domain/json.ts';
 
 const one = (more: Partial<FormField>): Form => ({ x: { type: 'string', title: 'X', ...more } });
@@ -67,4 +68,37 @@ test('a number is finite, in its range, and whole where it must be', () => {
 
 test('a boolean is true or false, not a word for it', () => {
   expect(faults(one({ type: 'boolean' }), true, false, 'true', 1, 0, null)).toEqual(['true', 1, 0, null]);
+});
+
+test('answers that fit one by one are too many together when the ledger could not hold them', () => {
+  const names = Array.from({ length: 20 }, (_, at) => `f${at}`);
+  const form: Form = Object.fromEntries(names.map((title) => [title, { type: 'string', title } as const]));
+  const filled = (text: string) => Object.fromEntries(names.map((name) => [name, text]));
+  expect(answersProblem(form, filled('a'.repeat(maxAnswerLength)))).toBeUndefined();
+  // Each is written as six characters.
+  expect(answersProblem(form, filled('\u0001'.repeat(maxAnswerLength)))).toEqual({
+    field: 'f4',
+    message: expect.stringContaining(`at most ${maxAnswersLength} characters`),
+  });
+  expect(answersProblem(form, filled('"'.repeat(maxAnswerLength)))).toMatchObject({ field: 'f12' });
+});
+
+test('whatever is taken leaves room in an entry of the ledger for the rest of the decision', () => {
+  // Texts are cheap to make long by repeating a short one: what is to be varied is how JSON writes them.
+  const text = fc
+    .tuple(fc.string({ unit: 'binary', minLength: 1, maxLength: 4 }), fc.integer({ min: 0, max: 500 }))
+    .map(([part, times]) => part.repeat(times));
+  fc.assert(
+    fc.property(fc.array(text, { maxLength: 20, size: 'max' }), (texts) => {
+      const answers = Object.fromEntries(texts.map((value, at) => [`f${at}`, value]));
+      const form: Form = Object.fromEntries(
+        Object.keys(answers).map((title) => [title, { type: 'string', title, min: 0, max: 10_000 } as const]),
+      );
+      const length = JSON.stringify(answers).length;
+      // A comma that JSON does not write after the last one makes the difference.
+      if (answersProblem(form, answers) === undefined) expect(length).toBeLessThanOrEqual(maxAnswersLength);
+      else expect(length).toBeGreaterThanOrEqual(maxAnswersLength);
+    }),
+    { numRuns: 200, endOnFailure: true },
+  );
 });

@@ -65,6 +65,24 @@ describe('answers', () => {
     expect(last).toMatchObject({ outcome: 'refused', kind: 'decision', code: 'FB1504', incident: asking });
   });
 
+  test('that are too long together are refused by the field that is too much, before anything is signed', async () => {
+    const fields = Array.from({ length: 20 }, (_, at) => `f${at}`);
+    const long: Gate = {
+      ...form,
+      form: Object.fromEntries(fields.map((title) => [title, { type: 'string', title } as const])),
+    };
+    asked.shown = view({ gates: open(long) });
+    const filled = (text: string) => Object.fromEntries(fields.map((field) => [field, text.repeat(2_000)]));
+    const bound = { digest: gateDigest(long) };
+    expect((await answer(filled('"'), bound)).json()).toMatchObject({
+      status: 422,
+      code: 'FB1504',
+      detail: expect.stringMatching(/^answers\.f12 makes the form too long: shorten it;.* 50000 /),
+    });
+    expect(asked.fake.decisions).toEqual([]);
+    expect((await answer(filled('a'), bound)).statusCode).toBe(200);
+  });
+
   test.each<[string, object, number, string]>([
     ['with a denial', { verdict: 'deny', reason: 'no' }, 422, 'FB1007'],
     ['to a question without a form', { gate: 'quarantine', digest: gateDigest(gate()) }, 422, 'FB1504'],
