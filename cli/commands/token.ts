@@ -65,7 +65,7 @@ function create(): Command {
 
 function list(): Command {
   const command = new Command('list')
-    .description('List the tokens: whose, for what, until when. Never their secrets.')
+    .description('List the tokens: whose, for what, bound to which cluster or registry, until when. Never their secrets.')
     .action(async (_: object, self: Command) => {
       const options = self.optsWithGlobals<GlobalOptions>();
       const { openExistingState } = await import('../state.ts');
@@ -93,12 +93,13 @@ function revoke(): Command {
 function renderTokens(tokens: Listed): string {
   if (tokens.length === 0) return 'No tokens.';
   return table(
-    ['ID', 'OWNER', 'SCOPES', 'CLUSTER', 'STATE', 'LABEL'],
-    tokens.map(({ id, owner, scopes: held, cluster, expiresAt, revoked, label }) => [
+    ['ID', 'OWNER', 'SCOPES', 'CLUSTER', 'REGISTRY', 'STATE', 'LABEL'],
+    tokens.map(({ id, owner, scopes: held, cluster, registry, expiresAt, revoked, label }) => [
       id,
       safe(owner, 64),
       held.join(','),
       safe(cluster ?? '-', 64),
+      safe(registry ?? '-', 64),
       stateOf(expiresAt, revoked),
       safe(label, 60),
     ]),

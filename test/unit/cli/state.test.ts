@@ -37,7 +37,7 @@ test('a token is created, shown once, honoured, listed without its secret, and r
   const id = secret.slice(4, 20);
 
   const listed = await run('token', 'list');
-  expect(listed.stdout).toMatch(new RegExp(`${id} {2}ada {4}read,decide {2}- {8}valid`));
+  expect(listed.stdout).toMatch(new RegExp(`${id} {2}ada {4}read,decide {2}- {8}- {9}valid`));
   const json = await run('token', 'list', '--json');
   expect(JSON.parse(json.stdout).tokens).toEqual([expect.objectContaining({ id, owner: 'ada' })]);
   const hash =
@@ -53,6 +53,28 @@ test('a token is created, shown once, honoured, listed without its secret, and r
   expect((await run('token', 'list')).stdout).toContain('revoked');
   // Made by a token alone, the state directory is whole: its kill switch lets changes pass.
   expect((await run('kill-switch', 'status')).code).toBe(0);
+}, 60_000);
+
+test('tokens are listed with the cluster and the registry that they are bound to', async () => {
+  const registry = `registries:
+  - { name: images, environment: production, kind: harbor, url: 'https://r.example', username: fb, password: { env: HARBOR } }
+`;
+  await writeFile(file('firebreak.yaml'), configuration + registry);
+  const make = ['token', 'create', '--owner', 'falco', '--json', '--scope'];
+  const idOf = async (...more: string[]) => JSON.parse((await run(...make, ...more)).stdout).id as string;
+  const ofCluster = await idOf('alerts', '--cluster', 'prod');
+  const ofRegistry = await idOf('registry-events', '--registry', 'images');
+  const { stdout } = await run('token', 'list');
+  expect(stdout).toMatch(/^ID .* CLUSTER {2}REGISTRY {2}STATE/m);
+  expect(stdout).toMatch(new RegExp(`${ofCluster} .*alerts +prod +- +valid`));
+  expect(stdout).toMatch(new RegExp(`${ofRegistry} .*registry-events +- +images +valid`));
+  const { tokens } = JSON.parse((await run('token', 'list', '--json')).stdout);
+  expect(tokens).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ id: ofCluster, cluster: 'prod' }),
+      expect.objectContaining({ id: ofRegistry, registry: 'images' }),
+    ]),
+  );
 }, 60_000);
 
 test.each([
