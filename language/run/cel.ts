@@ -29,11 +29,12 @@ export function createEnvironment(): Environment {
     ['*', (left, right) => left * right],
     ['/', (left, right) => left / right],
   ];
+  // The result's type is said: the library would take the left operand's, and `1 + inputs.count == 3` would be false of a count of 2.
   for (const [operator, work] of arithmetic) {
-    environment.registerOperator(`double ${operator} int`, (left: number, right: bigint) =>
+    environment.registerOperator(`double ${operator} int: double`, (left: number, right: bigint) =>
       work(left, Number(right)),
     );
-    environment.registerOperator(`int ${operator} double`, (left: bigint, right: number) =>
+    environment.registerOperator(`int ${operator} double: double`, (left: bigint, right: number) =>
       work(Number(left), right),
     );
   }
