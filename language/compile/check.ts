@@ -5,11 +5,14 @@ import { suggest, type Finding } from './problem.ts';
 import { followReferences, type SecretUse } from './references.ts';
 import { rootsOf, type View } from './scope-shape.ts';
 import type { Found } from './template.ts';
+import { convertWhole, isWhole } from './whole.ts';
 import { declared, ofType, type Declared, type Shape } from './value-shape.ts';
 import type { Visibility } from './visibility.ts';
 
 /** What is known of an expression: its CEL type, what it yields as JSON, what it uses, and what is wrong with it. */
 export interface Checked {
+  /** What is frozen: the text as it is written, but for whole numbers where CEL needs ints. */
+  cel: string;
   type: string;
   shape: Shape;
   inputs: ReadonlySet<string>;
@@ -34,29 +37,50 @@ export function createExpressionChecker(
       fix,
     });
     const read = parsed(cel, view);
-    if ('error' in read) return unknown([fault(...read.error)]);
-    const { wrong, inputs, steps, roots, secrets, maps, shape } = followReferences(
+    if ('error' in read) return unknown(cel, [fault(...read.error)]);
+    const { wrong, inputs, steps, roots, secrets, maps, whole, shape } = followReferences(
       read.ast,
       view,
       visibility,
     );
     if (wrong.length > 0) {
       const findings = wrong.map(({ code, start, message, fix }) => fault(code, start, message, fix));
-      return unknown(findings, inputs);
+      return unknown(cel, findings, inputs);
     }
-    const result = environmentFor(view, roots, steps, maps).check(cel);
+    const environment = environmentFor(view, roots, steps, maps);
+    let frozen = { cel, placeOf: (offset: number): number => offset };
+    let result = environment.check(cel);
+    // Only what does not stand as it is written: what was frozen before stays, and so does its digest.
+    if (!result.valid) {
+      frozen = convertWhole(cel, read.ast, whole);
+      const again = parsed(frozen.cel, view);
+      if ('error' in again) {
+        const [code, start, message, fix] = again.error;
+        return unknown(cel, [fault(code, frozen.placeOf(start), message, fix)], inputs);
+      }
+      result = environment.check(frozen.cel);
+    }
     if (result.valid) {
       const type = result.type ?? 'dyn';
-      return { type, shape: shape ?? ofType(type), inputs, secrets, findings: [] };
+      const yields = shape ?? (isWhole(read.ast, whole) ? 'int' : ofType(type));
+      return { cel: frozen.cel, type, shape: yields, inputs, secrets, findings: [] };
     }
     const { summary = 'the types do not fit', range } = result.error ?? {};
-    return unknown([fault('FB2041', range?.start ?? 0, summary, 'make the types agree')], inputs);
+    const start = frozen.placeOf(range?.start ?? 0);
+    return unknown(cel, [fault('FB2041', start, mapsNamed(summary), conversions)], inputs);
   };
 }
 
+const conversions = 'make the types agree: int(…), double(…) and string(…) convert';
+
+/** The checker calls a map whose fields it knows by where it stands: `$steps.a.outputs`. */
+function mapsNamed(summary: string): string {
+  return summary.replaceAll(/\$[\w.]+/g, 'map');
+}
+
 /** What is known of an expression that is wrong. */
-function unknown(findings: Finding[], inputs: ReadonlySet<string> = new Set()): Checked {
-  return { type: 'dyn', shape: 'dyn', inputs, secrets: [], findings };
+function unknown(cel: string, findings: Finding[], inputs: ReadonlySet<string> = new Set()): Checked {
+  return { cel, type: 'dyn', shape: 'dyn', inputs, secrets: [], findings };
 }
 
 /** Environments with what an expression uses and no more: making one takes milliseconds, and most expressions ask about the same. */

@@ -6,7 +6,7 @@ import { fieldOf, type Finding, type Path } from './problem.ts';
 import type { SecretUse } from './references.ts';
 import type { View } from './scope-shape.ts';
 import { parseTemplate, type Found, type Unterminated } from './template.ts';
-import { common, ofType, typeName, type Shape } from './value-shape.ts';
+import { common, typeName, type Shape } from './value-shape.ts';
 import type { Visibility } from './visibility.ts';
 
 /** What a place in a value does with a secret: refuses it, or takes it, and may do without. */
@@ -115,7 +115,7 @@ export class Expressions {
       return { expression: { cel: first?.cel ?? '' }, shape: 'dyn', type: 'dyn' };
     }
     const { shape, type } = this.#checked({ ...first, index: first.index + start }, view, nowhere);
-    return { expression: { cel: first.cel }, shape, type };
+    return { expression: first.expression, shape, type };
   }
 
   /** Text that looks like an expression where none is evaluated would be taken literally, in silence. */
@@ -138,6 +138,7 @@ export class Expressions {
     const { path, index } = expression;
     const place = (at: number): number => this.#source.offsetIn(path, index + at);
     const checked = this.#check(expression, view, place);
+    expression.expression.cel = checked.cel;
     this.findings.push(...checked.findings);
     for (const input of checked.inputs) this.usedInputs.add(input);
     for (const use of checked.secrets) {
@@ -215,5 +216,6 @@ function shapeOf(value: Json, path: Path, unknowns: ReadonlyMap<string, Shape>):
       ),
     };
   if (value === null) return 'dyn';
-  return ofType(typeof value === 'string' ? 'string' : typeof value === 'boolean' ? 'bool' : 'double');
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? 'int' : 'double';
+  return typeof value === 'string' ? 'string' : 'bool';
 }

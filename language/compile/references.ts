@@ -31,6 +31,8 @@ export interface References {
   secrets: SecretUse[];
   /** What something is done with as a whole, whatever its fields: counted, compared, gone through. */
   maps: Set<Shape>;
+  /** Parts of the expression that are whole numbers of JSON. */
+  whole: Set<ASTNode>;
   /** What the expression yields, when it is a path from a name, or a choice from a list. */
   shape: Shape | undefined;
 }
@@ -63,6 +65,7 @@ class Follower {
     roots: new Set(),
     secrets: [],
     maps: new Set(),
+    whole: new Set(),
     shape: undefined,
   };
   readonly #view: View;
@@ -84,6 +87,7 @@ class Follower {
   #use(node: ASTNode, bound: Bound, whole = false): Shape | undefined {
     const shape = this.#shape(node, bound);
     if (shape === undefined) return undefined;
+    if (shape === 'int') this.#found.whole.add(node);
     if (shape === this.#roots['steps']) this.#bareSteps(node);
     else if (holdsSecret(shape)) this.#secret(node, whole);
     return shape;

@@ -34,7 +34,7 @@ const alert = fields({
   detectedAt: 'string',
   receivedAt: 'string',
   owner: 'string',
-  raw: fields({ digest: 'string', size: 'double', mediaType: 'string' }),
+  raw: fields({ digest: 'string', size: 'int', mediaType: 'string' }),
 });
 
 const incident = fields({

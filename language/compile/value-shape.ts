@@ -2,7 +2,7 @@ import { isObject, type Json, type JsonObject } from '../../domain/json.ts';
 import type { InputDeclaration } from '../run/playbook.ts';
 
 /**
- * What is known of a value: a CEL type, `secret`, a map's fields (`open`: there may be others) or a list's items.
+ * What is known of a value: a CEL type (`int`: a double that is whole), `secret`, a map's fields (`open`: there may be others) or a list's items.
  * A secret has no type that anybody could use: it can only be passed on.
  */
 export type Shape = string | { fields: { [field: string]: Shape }; open?: true } | { list: Shape };
@@ -22,9 +22,12 @@ export function fields(given: { [field: string]: Shape }): Shape {
 export type Declared = string | { [field: string]: Declared };
 export function declared(shape: Shape, maps: ReadonlySet<Shape> = new Set()): Declared {
   if (shape === secret) return 'dyn';
+  if (shape === 'int') return 'double';
   if (typeof shape === 'string') return shape;
-  if ('list' in shape)
-    return typeof shape.list === 'string' && scalars.has(shape.list) ? `list<${shape.list}>` : 'list<dyn>';
+  if ('list' in shape) {
+    const item = declared(shape.list);
+    return typeof item === 'string' && scalars.has(item) ? `list<${item}>` : 'list<dyn>';
+  }
   if (shape.open === true || maps.has(shape)) return anyMap;
   return Object.fromEntries(
     Object.entries(shape.fields).map(([name, inner]) => [name, declared(inner, maps)]),
@@ -40,8 +43,7 @@ export function typeName(shape: Shape): string {
 
 /** What JSON makes of a value of a CEL type. */
 export function ofType(type: string): Shape {
-  if (type === 'int' || type === 'double') return 'double';
-  if (type === 'string' || type === 'bool') return type;
+  if (scalars.has(type) || type === 'int') return type;
   const item = /^list<(.*)>$/.exec(type)?.[1];
   if (item !== undefined) return { list: ofType(item) };
   if (type === 'list') return { list: 'dyn' };
@@ -56,7 +58,8 @@ export function inputShape({ type, items = 'string' }: InputDeclaration): Shape 
 function scalarShape(type: unknown): string {
   if (type === 'string') return 'string';
   if (type === 'boolean') return 'bool';
-  return type === 'integer' || type === 'number' ? 'double' : 'dyn';
+  if (type === 'integer') return 'int';
+  return type === 'number' ? 'double' : 'dyn';
 }
 
 /** What a JSON Schema says of its values, through `properties` and `items`; anything cleverer is dynamic. */
@@ -99,7 +102,17 @@ export function common(shapes: readonly Shape[]): Shape {
   const [first, ...rest] = shapes;
   if (first === undefined) return 'dyn';
   if (rest.every((shape) => sameShape(first, shape))) return first;
+  const wide = widened(first);
+  if (rest.every((shape) => sameShape(wide, widened(shape)))) return wide;
   return shapes.some(holdsSecret) ? secret : 'dyn';
+}
+
+/** The shape of which it is not known that numbers in it are whole. */
+function widened(shape: Shape): Shape {
+  if (typeof shape === 'string') return shape === 'int' ? 'double' : shape;
+  if ('list' in shape) return { list: widened(shape.list) };
+  const inner = Object.entries(shape.fields).map(([name, field]) => [name, widened(field)] as const);
+  return { ...shape, fields: Object.fromEntries(inner) };
 }
 
 function sameShape(left: Shape, right: Shape): boolean {

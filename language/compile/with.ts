@@ -134,7 +134,7 @@ function jsonTypes(shape: Shape): string[] {
   if (typeof shape === 'object') return ['list' in shape ? 'array' : 'object'];
   if (shape === 'string') return ['string'];
   if (shape === 'bool') return ['boolean'];
-  if (shape === 'double') return ['number', 'integer'];
+  if (shape === 'double' || shape === 'int') return ['number', 'integer'];
   if (shape.startsWith('map')) return ['object'];
   return ['string', 'boolean', 'number', 'integer', 'null', 'array', 'object'];
 }

@@ -20,7 +20,7 @@ export const makeForeach: MakeStep<'foreach' | 'max-items' | 'steps'> = (session
     });
   const within = {
     ...repeated(session, view, step['max-items'], [...path, 'max-items']),
-    names: { ...view.names, item, index: 'double' },
+    names: { ...view.names, item, index: 'int' },
   };
   const list = session.compileList(step.steps, [...path, 'steps'], within);
   const { templates, shapes } = compileOutputs(session, step, path, within, [list]);
@@ -35,9 +35,9 @@ export const makeForeach: MakeStep<'foreach' | 'max-items' | 'steps'> = (session
     },
     outputs: fields({
       items: { list: fields(shapes) },
-      count: 'double',
-      succeeded: 'double',
-      failed: 'double',
+      count: 'int',
+      succeeded: 'int',
+      failed: 'int',
     }),
     irreversible: list.irreversible,
   };

@@ -13,7 +13,7 @@ export const makeWhile: MakeStep<'while' | 'max-rounds' | 'steps'> = (session, s
   const last: Shape = fields(Object.fromEntries(names.map((name) => [name, 'dyn'])));
   const within = {
     ...repeated(session, view, step['max-rounds'], [...path, 'max-rounds']),
-    names: { ...view.names, round: 'double', last },
+    names: { ...view.names, round: 'int', last },
   };
   const condition = session.expressions.condition(step.while, [...path, 'while'], within);
   const list = session.compileList(step.steps, [...path, 'steps'], within);
@@ -35,7 +35,7 @@ export const makeWhile: MakeStep<'while' | 'max-rounds' | 'steps'> = (session, s
       steps: list.steps,
       outputs: templates,
     },
-    outputs: fields({ ...shapes, [ownOutput]: 'double' }),
+    outputs: fields({ ...shapes, [ownOutput]: 'int' }),
     irreversible: list.irreversible,
   };
 };

@@ -511,7 +511,7 @@ const rows: Row[] = [
     12,
     9,
     'steps[0].if',
-    'make the types agree',
+    'make the types agree: int(…), double(…) and string(…) convert',
   ],
   [
     'a condition that is text',
