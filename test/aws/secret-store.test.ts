@@ -41,6 +41,53 @@ describe('the store in AWS Secrets Manager', () => {
     expect(JSON.stringify(house.aws.calls())).toContain('firebreak-inc-7');
   });
 
+  test.each([
+    'secretsmanager:GetSecretValue',
+    'secretsmanager:CreateSecret',
+    'secretsmanager:TagResource',
+    'secretsmanager:PutSecretValue',
+    'secretsmanager:UpdateSecretVersionStage',
+  ])('without %s it cannot make a secret and change it', async (left) => {
+    const rights = storePermissions(scope, 'write', 'apply').filter(({ system }) => system === 'aws');
+    const fewer = rights.map((right) =>
+      right.system === 'aws' ? { ...right, actions: right.actions.filter((one) => one !== left) } : right,
+    );
+    expect(fewer).not.toEqual(rights);
+    const path = fresh();
+    const change = async () => {
+      const { version } = await store.write(path, new Secret('first'), call);
+      await store.write(path, new Secret('second'), { ...call, version });
+    };
+    try {
+      await house.grant(fewer);
+      await expect(change()).rejects.toMatchObject({ message: expect.stringContaining(left) });
+    } finally {
+      await house.grant(rights);
+    }
+  });
+
+  test('its rights end where its prefix does, the secret that AWS would complete to it among them', async () => {
+    // `ci` has an ARN that begins with `ci-`.
+    const hyphen = { ...scope, prefix: 'ci-' };
+    await admin.send(new CreateSecretCommand({ Name: 'ci', SecretString: 'other' }));
+    await admin.send(new CreateSecretCommand({ Name: 'ci-one', SecretString: 'own' }));
+    try {
+      await house.grant(storePermissions(hyphen, 'write', 'apply'));
+      const bound = awsStore('vault', house.account, hyphen);
+      expect((await bound.read('ci-one', call))?.value.reveal()).toBe('own');
+      await bound.write('ci-two', new Secret('value'), call);
+      await expect(bound.read('ci', call)).rejects.toMatchObject({ code: 'FB3405' });
+      // Not for the store's own word alone.
+      const loose = awsStore('vault', house.account, { prefix: 'ci' });
+      await expect(loose.read('ci', call)).rejects.toMatchObject({ name: 'AccessDeniedException' });
+      await expect(loose.write('cinema', new Secret('value'), call)).rejects.toMatchObject({
+        name: 'AccessDeniedException',
+      });
+    } finally {
+      await house.grant(storePermissions(scope, 'write', 'apply'));
+    }
+  });
+
   test('AWSCURRENT and AWSPREVIOUS are as after a rotation, and no version of ours is left over', async () => {
     const path = fresh();
     const first = await store.write(path, new Secret('first'), call);

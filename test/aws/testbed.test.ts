@@ -132,6 +132,26 @@ test('a role needs trust on its side; a session is denied by the time of its iss
   expect(await listUsers(session)).toBe('AccessDenied');
 });
 
+test('a secret is made with tags only by who may tag it', async () => {
+  const make = 'secretsmanager:CreateSecret';
+  const { credential } = await aws.createUser('tagger', { policies: { p: document(allow(make)) } });
+  const client = new SecretsManagerClient(aws.as(credential));
+  const create = (input: object) =>
+    client.send(new CreateSecretCommand({ Name: `made-${Math.random()}`, SecretString: 'v', ...input })).then(
+      () => 'allowed',
+      (error: Error) => error.message,
+    );
+  const Tags = [{ Key: 'managed-by', Value: 'a test' }];
+  expect(await create({})).toBe('allowed');
+  expect(await create({ Tags: [] })).toBe('allowed');
+  expect(await create({ Tags })).toContain('not authorized to perform: secretsmanager:TagResource');
+  expect(await create({ AddReplicaRegions: [{ Region: 'eu-west-1' }] })).toContain(
+    'not authorized to perform: secretsmanager:ReplicateSecretToRegions',
+  );
+  await putUserPolicy('tagger', document(allow([make, 'secretsmanager:TagResource'])));
+  expect(await create({ Tags })).toBe('allowed');
+});
+
 test('a session of a user outlives its key, and Deny by time of issue ends it', async () => {
   const { name, credential } = await aws.createUser('sessions', {
     policies: { p: document(allow(['secretsmanager:CreateSecret'])) },

@@ -12,7 +12,7 @@ import type { Directories } from './directory.ts';
 import { inlineQuotaRefusal } from './quotas.ts';
 import { responseElements } from './response-elements.ts';
 import type { Elements } from './response-elements.ts';
-import { aimOf } from './resources.ts';
+import { actionsOf, aimOf } from './resources.ts';
 import { newUserSession } from './sessions.ts';
 import type { Caller, Session } from './sessions.ts';
 import { simulatePrincipalPolicy } from './simulate-principal-policy.ts';
@@ -145,18 +145,24 @@ export class Front {
     // No policy governs it: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html
     if (name === 'sts:GetSessionToken') return undefined;
     const known = action !== 'AssumeRole' || aim.trust !== undefined;
-    const decision = await decide({
-      caller,
-      action: name,
-      aim,
-      accountId: this.#accountId,
-      region: call.region,
-      at: call.time,
+    const refused = (asked: string, why: string): Refusal => ({
+      code: 'AccessDenied',
+      message: `User: ${caller.arn} is not authorized to perform: ${asked} on resource: ${aim.resource} ${why}`,
+      status: 403,
     });
-    if (decision.allowed && known) return inlineQuotaRefusal(call, this.#directories.latest());
-    const why = decision.allowed ? 'because the role does not exist' : decision.why;
-    const message = `User: ${caller.arn} is not authorized to perform: ${name} on resource: ${aim.resource} ${why}`;
-    return { code: 'AccessDenied', message, status: 403 };
+    for (const asked of actionsOf(call)) {
+      const decision = await decide({
+        caller,
+        action: asked,
+        aim,
+        accountId: this.#accountId,
+        region: call.region,
+        at: call.time,
+      });
+      if (!decision.allowed) return refused(asked, decision.why);
+    }
+    if (!known) return refused(name, 'because the role does not exist');
+    return inlineQuotaRefusal(call, this.#directories.latest());
   }
 
   /** Does what was asked and answers it; gives back the refusal where there is one. */

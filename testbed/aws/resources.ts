@@ -35,6 +35,21 @@ export async function aimOf(call: Call, surroundings: Surroundings): Promise<Aim
   }
 }
 
+/**
+ * What a call asks of policies, all on the same resource: a secret that is made with tags, or with replicas, needs the right to do these too.
+ * https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html
+ */
+export function actionsOf({ service, action, params }: Call): string[] {
+  const own = `${service}:${action}`;
+  if (own !== 'secretsmanager:CreateSecret') return [own];
+  const asks = (param: string) => Array.isArray(params[param]) && params[param].length > 0;
+  return [
+    own,
+    ...(asks('Tags') ? ['secretsmanager:TagResource'] : []),
+    ...(asks('AddReplicaRegions') ? ['secretsmanager:ReplicateSecretToRegions'] : []),
+  ];
+}
+
 /** Actions of IAM on the whole account, or on a policy though they name other things too. */
 const ofAccount =
   /^(ListUsers|ListRoles|ListGroups|ListPolicies|ListAccountAliases|GetAccount\w+|GetCredentialReport|GenerateCredentialReport)$/;
