@@ -59,6 +59,7 @@ export const findingTitles = {
   FB5613: 'the person may not command the incident',
   FB5614: 'a command is not one that the incident takes',
   FB5615: 'a decision says what its gate does not take',
+  FB5616: 'a containment in automatic mode reached beyond where the alert was seen',
   FB5701: 'an artefact is missing',
   FB5702: 'an artefact is not what its digest says',
   FB5703: 'the chain of custody is malformed',

@@ -9,6 +9,7 @@ export const eventTypes = {
   taskCompleted: 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED',
   activityScheduled: 'EVENT_TYPE_ACTIVITY_TASK_SCHEDULED',
   activityCompleted: 'EVENT_TYPE_ACTIVITY_TASK_COMPLETED',
+  activityFailed: 'EVENT_TYPE_ACTIVITY_TASK_FAILED',
   updateAccepted: 'EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED',
   continuedAsNew: 'EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW',
 } as const;
@@ -117,6 +118,15 @@ export function activitiesOf(events: readonly HistoryEvent[]): ScheduledActivity
         entries: Array.isArray(entries) ? claimed<LedgerEntry[]>(entries) : [],
       };
     });
+}
+
+/** The type of the failure that ended an activity; undefined when it did not fail, or has not ended. */
+export function failureTypeOf(events: readonly HistoryEvent[], scheduled: number): string | undefined {
+  const failed = events.find(
+    ({ type, attributes }) =>
+      type === eventTypes.activityFailed && Number(attributes['scheduledEventId']) === scheduled,
+  );
+  return failed && text(object(object(failed.attributes['failure'])['applicationFailureInfo'])['type']);
 }
 
 /** `<verb>/<seq>/<hash>` taken apart; undefined for any other text. */

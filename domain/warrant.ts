@@ -1,6 +1,6 @@
 import type { Effect, Mandate, Target, TargetFacts } from './action.ts';
 import { pathOfAddress } from './address.ts';
-import { gateDigest, type Gate, type Warrant } from './decision.ts';
+import { gateDigest, type Gate, type Opening, type Warrant } from './decision.ts';
 import { builtInProtected, effectiveMode, isProtected, type GuardrailPolicy } from './guardrails.ts';
 import { digest } from './json.ts';
 import { verifySigned, type PublicKey } from './signature.ts';
@@ -59,19 +59,24 @@ function automaticProblem(
   { opening: { payload } }: Warrant,
   { guardrails, environmentOf }: House,
 ): string | undefined {
-  const { about, severity } = payload;
-  const targets = placesOf(mandate);
-  if (!targets.every(({ cluster, namespace }) => cluster === about?.cluster && namespace === about.namespace))
+  if (!isWhereSeen(mandate, payload))
     return 'there is no gate, and the target is not where the alert was seen';
-  const facts = targets.map((target) => ({
+  const facts = placesOf(mandate).map((target) => ({
     ...target,
     supports: [],
     pods: 0,
     environment: environmentOf(target.cluster) ?? '',
   }));
-  return effectiveMode(guardrails, 'automatic', severity, effect, facts) === 'automatic'
+  return effectiveMode(guardrails, 'automatic', payload.severity, effect, facts) === 'automatic'
     ? undefined
     : 'there is no gate, and automatic mode is not allowed there';
+}
+
+/** Whether all that a mandate names is in the cluster and namespace that the alert named, by the gateway's word. */
+export function isWhereSeen(mandate: Pick<Mandate, 'authority'>, { about }: Pick<Opening, 'about'>): boolean {
+  return placesOf(mandate).every(
+    ({ cluster, namespace }) => cluster === about?.cluster && namespace === about.namespace,
+  );
 }
 
 function gateProblem(
@@ -135,7 +140,9 @@ function gateProblem(
 }
 
 /** A target's namespace, empty for what lies in none; that is a principal when it is in no cluster. */
-function placesOf({ authority }: Mandate): Pick<TargetFacts, 'cluster' | 'namespace' | 'principal'>[] {
+function placesOf({
+  authority,
+}: Pick<Mandate, 'authority'>): Pick<TargetFacts, 'cluster' | 'namespace' | 'principal'>[] {
   return authority.targets.map((target) => ({
     cluster: target.cluster,
     namespace: target.kind === 'Namespace' && !isOutside(target) ? target.name : (target.namespace ?? ''),

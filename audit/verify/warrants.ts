@@ -1,12 +1,14 @@
 import { claimed } from '../claimed.ts';
 import type { Authority, Effect, Mandate } from '../../domain/action.ts';
 import type { Gate, Opening, Warrant } from '../../domain/decision.ts';
+import { failureTypes } from '../../domain/failure-types.ts';
 import { canonical, digest, type Json } from '../../domain/json.ts';
 import type { PublicKey, Signed } from '../../domain/signature.ts';
+import { isWhereSeen } from '../../domain/warrant.ts';
 import { pathOfAddress } from '../../language/run/playbook.ts';
 import type { IncidentArguments, Seal } from '../../workflows/contract.ts';
 import { quote, type Findings } from '../findings.ts';
-import { activitiesOf, object } from '../history.ts';
+import { activitiesOf, failureTypeOf, object } from '../history.ts';
 import { checkGatewaySignature, type OpenedGate } from './decisions.ts';
 import type { Run } from './runs.ts';
 
@@ -87,6 +89,10 @@ export function checkWarrants(
       } else {
         const effect = input.playbook.actions[action]?.effect;
         checkOne(run, at, activity.type, effect, mandate, warrant, gates, findings);
+        // The workflow asks without this rule, and the worker refuses: then nothing was changed.
+        const isRefused = failureTypeOf(run.events, activity.event) === failureTypes.unauthorised;
+        if (warrant.gate === undefined && verb === 'apply' && !isRefused)
+          checkReach(run, at, activity.type, mandate, findings);
       }
     }
   }
@@ -163,6 +169,27 @@ function checkOne(
       },
     );
   }
+}
+
+/** What no person approved is where the alert was seen, as the gateway signed it. */
+function checkReach(run: Run, at: string, activity: string, mandate: Mandate, findings: Findings): void {
+  const { payload } = claimed<IncidentArguments>(run.input).opening;
+  if (isWhereSeen(mandate, payload)) return;
+  findings.add(
+    'FB5616',
+    run.file,
+    at,
+    `${quote(activity, 120)} ran without a person's approval on something else than the alert is about`,
+    {
+      expected: claimed<Json | undefined>(payload.about) ?? null,
+      found: mandate.authority.targets.map(({ kind, cluster, namespace = '', name }) => ({
+        kind,
+        cluster,
+        namespace,
+        name,
+      })),
+    },
+  );
 }
 
 /** Who approved a reversible change that a failure undoes has approved that undo with it. A containment only a release lets go of. */

@@ -111,6 +111,27 @@ export async function makeCancelledSpecimen(): Promise<Specimen> {
   return exported(engine, incident);
 }
 
+/** Nobody was asked: an incident in automatic mode that an alert about namespace `shop` opened, and that contains `target`. */
+export async function makeAutomaticSpecimen(engine: Engine, target: string): Promise<Specimen> {
+  const guardrails = {
+    ...engine.policy().guardrails,
+    automatic: [{ environments: ['production'], minSeverity: 'low' as const }],
+  };
+  const incident = await engine.open({
+    actions: [new Switchboard().action()],
+    namespace: 'shop',
+    steps: [{ with: { literal: { cluster: 'c1', namespace: target } } }],
+    mode: 'automatic',
+    policy: { guardrails },
+  });
+  await engine.state.evidence.put('{}', 'application/json');
+  if (target === 'shop') {
+    await incident.until(({ status }) => status === 'holding');
+    await incident.release();
+  }
+  return exported(engine, incident);
+}
+
 async function exported(engine: Engine, incident: OpenIncident): Promise<Specimen> {
   await incident.handle.result();
   const { state, client } = engine;
