@@ -66,7 +66,7 @@ test('what is stolen of a project works until its action, and is refused then; t
   const stolen = { kind: 'robot-secret', secret: 'harbor/ci', pushes: 3, 'proven-by': 'x' } as const;
   const robot = await robotSecret(beside, stolen);
   const all = [token, runner, robot];
-  const working = () => Promise.all(all.map(({ works }) => works()));
+  const working = () => Promise.all(all.map((one) => one.works()));
   expect(await working()).toEqual([true, true, true]);
   const pushed = (await robot.use?.()) ?? [];
   expect(new Set(pushed).size).toBe(3);

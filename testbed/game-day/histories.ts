@@ -63,7 +63,7 @@ export class Histories {
 }
 
 /** Every payload in an event's JSON, decoded, however deep it lies. */
-function payloadsIn(value: unknown): string[] {
+export function payloadsIn(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(payloadsIn);
   if (typeof value !== 'object' || value === null) return [];
   const own =

@@ -138,8 +138,8 @@ async function open(
   return api.alert(falcoAlert(stdout, new Date(), namespace));
 }
 
-/** @throws when a rehearsal names the id of what is not stolen, or has none */
-function withId<T>(value: T, loot: readonly Loot[]): T | string | number {
+/** The value, or what it stands for. @throws when a rehearsal names the id of what is not stolen, or has none */
+export function withId<T>(value: T, loot: readonly Pick<Loot, 'id'>[]): T | string | number {
   const match = typeof value === 'string' ? stolenId.exec(value) : null;
   if (match === null) return value;
   const id = loot[Number(match[1] ?? 0)]?.id;

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { leaksOf, pushedOf } from '../../../testbed/game-day/leaks.ts';
-import type { Recorded } from '../../../testbed/game-day/histories.ts';
+import { payloadsIn, type Recorded } from '../../../testbed/game-day/histories.ts';
 import { searchLeftovers } from '../../../testbed/game-day/leftovers.ts';
-import { fits } from '../../../testbed/game-day/play.ts';
+import { fits, withId } from '../../../testbed/game-day/play.ts';
 import { readRehearsal, rehearsed } from '../../../testbed/game-day/rehearsal.ts';
 import { report } from '../../../testbed/game-day/report.ts';
 import type { Loot } from '../../../testbed/game-day/stolen.ts';
@@ -43,9 +43,10 @@ test('every playbook has a rehearsal that can be read, of steps and inputs that 
     const source = parse(await readFile(join(playbooks, folder, 'playbook.yaml'), 'utf8')) as {
       inputs: object;
       outputs?: object;
+      phases?: object;
     };
     // FB-001 is the child that others run.
-    const ids = new Set([...idsIn(source), ...idsIn(shared)]);
+    const ids = new Set([...idsIn(source), ...idsIn(shared), ...Object.keys(source.phases ?? {})]);
     const named = [
       ...Object.keys(rehearsal.expect.steps),
       ...rehearsal.answers.map(({ gate }) => gate.replace('*', '')),
@@ -108,6 +109,37 @@ test('a pattern is held against the whole id of a question, and its other signs 
   expect(fits('quarantine', 'quarantine#2')).toBe(false);
   expect(fits('q.', 'qq')).toBe(false);
   expect(fits('*', 'anything')).toBe(true);
+});
+
+test('an input may stand for the id of what is stolen, as it is, and for no other text', () => {
+  const loot = [{ id: 'AKIA1' }, {}, { id: 7 }];
+  expect(['stolen.id', 'stolen[2].id', 'stolen.identity', 3].map((value) => withId(value, loot))).toEqual([
+    'AKIA1',
+    7,
+    'stolen.identity',
+    3,
+  ]);
+  for (const value of ['stolen[1].id', 'stolen[3].id']) expect(() => withId(value, loot)).toThrow(value);
+});
+
+test('every payload of a history is read, decoded, and nothing else is taken for one', async () => {
+  const golden = new URL('../../replay/golden/foreach-0.1.0/history.json', import.meta.url);
+  const { events } = JSON.parse(await readFile(golden, 'utf8')) as { events: unknown[] };
+  const texts = payloadsIn(events);
+  const encoded = JSON.stringify(events).match(/"encoding":"anNvbi9wbGFpbg=="/g) ?? [];
+  // json/plain, each of them parsed: none is lost, none is cut.
+  expect(texts.filter((text) => text !== '').map((text): unknown => JSON.parse(text))).toHaveLength(
+    encoded.length,
+  );
+  expect(encoded.length).toBeGreaterThan(20);
+  expect(
+    payloadsIn({
+      data: 'c2VjcmV0',
+      metadata: {},
+      failure: { details: [{ metadata: {}, data: 'aW5uZXI=' }] },
+    }),
+  ).toEqual(['secret', 'inner']);
+  expect(payloadsIn({ data: 'c2VjcmV0' })).toEqual([]);
 });
 
 const entry = (kind: string, second: number, data: Entry['data'] = {}): Entry => ({
