@@ -53,6 +53,8 @@ export interface Carried {
   remindKeptAt?: number;
   /** A cancel that undoes, while it waits for the playbook to end. */
   cancelUndo?: Signed<Command>;
+  /** Absent when no playbook of it has any. */
+  phases?: CarriedPhase[];
 }
 
 /** One step's record: its view, and what a release, an undo or an answer to come will need. */
@@ -88,6 +90,26 @@ export interface CarriedGate {
   escalateAt: number;
   /** Where it was asked; absent until then. */
   message?: MessageRef;
+}
+/** How a question was closed. */
+export type Answer =
+  | { answer: 'approved'; gate: Gate; decisions: Signed<Decision>[] }
+  | { answer: 'denied' | 'expired' | 'superseded'; gate: Gate; why: string };
+
+/** A phase, as one run hands it on to the next. */
+export interface CarriedPhase {
+  id: string;
+  /** How often it was asked about: its steps may be tried again. */
+  times: number;
+  /** Addresses of the steps that the question is about. */
+  asked: string[];
+  /** Addresses of its steps that have not ended. */
+  left: string[];
+  /** Id of the question, from when it is asked. */
+  gate?: string;
+  answer?: Answer;
+  /** There is nothing to wait for any more: it was answered, or there was nothing to ask. */
+  over: boolean;
 }
 export type DecideArguments = Signed<Decision>;
 export type CommandArguments = Signed<Command>;

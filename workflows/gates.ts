@@ -4,16 +4,12 @@ import type { GateView, Policy } from '../domain/incident.ts';
 import { jsonCopy } from '../domain/json.ts';
 import type { Signed } from '../domain/signature.ts';
 import { deciders } from './authorise.ts';
-import type { Carried, CarriedGate, GateNotice, GateState, MessageRef } from './contract.ts';
+import type { Answer, Carried, CarriedGate, GateNotice, GateState, MessageRef } from './contract.ts';
 import { attempt, patience } from './patience.ts';
 import type { Recorder } from './recorder.ts';
 
 /** What a question says beside the gate itself. */
 export type Question = CarriedGate['question'];
-
-export type Answer =
-  | { answer: 'approved'; gate: Gate; decisions: Signed<Decision>[] }
-  | { answer: 'denied' | 'expired' | 'superseded'; gate: Gate; why: string };
 
 interface OpenGate extends CarriedGate {
   superseded?: string;

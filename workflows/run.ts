@@ -4,6 +4,7 @@ import { executeAction } from './execute/action.ts';
 import { executeQuestion } from './execute/question.ts';
 import { undoStep } from './execute/undo.ts';
 import { createInterpreter } from './interpreter/interpreter.ts';
+import { phaseId } from './interpreter/phase.ts';
 import type { Command, Ended, Event, Interpreter, Leaf, Stop, Transition } from './interpreter/types.ts';
 import type { IncidentState, StepRecord } from './state.ts';
 
@@ -35,8 +36,9 @@ export class PlaybookRun {
   /** Whether all that runs only waits for people: nothing is under way, and nothing has ended that the interpreter does not know of. */
   get isAtRest(): boolean {
     const state = this.#state;
-    const asks = ({ address }: Leaf): boolean => {
-      const asking = state.find(address)?.asking;
+    const asks = ({ address, phase }: Leaf): boolean => {
+      const joint = phase === undefined ? undefined : state.phases.gateFor(phase.id, address);
+      const asking = state.find(address)?.asking ?? joint;
       return asking !== undefined && state.gates.isOpen(asking);
     };
     return (
@@ -140,6 +142,8 @@ export class PlaybookRun {
       else view.why = why;
     }
     if (status === 'running' || status === 'waiting') return;
+    if (step.kind === 'action' && step.phase !== undefined)
+      this.#state.phases.ended(phaseId(address, step.id, step.phase.id), address);
     if (!isNoted) this.#state.recorder.note('step.ended', { step: address, status, why: why ?? '', verdict });
     this.#tellLoop(record, transition);
     this.#state.retire(record);

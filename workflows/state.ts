@@ -6,10 +6,11 @@ import type { Gate, Warrant } from '../domain/decision.ts';
 import type { Policy, StepStatus, StepView } from '../domain/incident.ts';
 import { jsonCopy, type JsonObject } from '../domain/json.ts';
 import type { Step } from '../language/run/playbook.ts';
-import type { Carried, CarriedStep, HoldRequest, IncidentArguments } from './contract.ts';
-import { Gates, type Answer, type Question } from './gates.ts';
+import type { Answer, Carried, CarriedStep, HoldRequest, IncidentArguments } from './contract.ts';
+import { Gates, type Question } from './gates.ts';
 import type { Facts } from './interpreter/types.ts';
 import { attempt, patience } from './patience.ts';
+import { Phases } from './phases.ts';
 import { Recorder, type Patience } from './recorder.ts';
 
 /** A hold that this incident has. */
@@ -63,6 +64,7 @@ export class IncidentState {
   readonly policy: Policy;
   readonly recorder: Recorder;
   readonly gates: Gates;
+  readonly phases: Phases;
   takenOver = false;
   releasing = false;
   closing = false;
@@ -87,6 +89,7 @@ export class IncidentState {
     this.policy = input.policy;
     this.recorder = new Recorder(input.incident, carried?.ledger);
     this.gates = new Gates(this.recorder, input.policy, carried?.gates);
+    this.phases = new Phases(carried?.phases);
     this.unanswered = carried?.unanswered ?? false;
     this.kept = carried?.kept ?? false;
     this.remindKeptAt = carried?.remindKeptAt ?? Infinity;
@@ -137,7 +140,8 @@ export class IncidentState {
   }
 
   /** What the next run needs of each step. */
-  carry(): Pick<Carried, 'steps' | 'stepsOmitted' | 'unanswered' | 'kept' | 'remindKeptAt'> {
+  carry(): Pick<Carried, 'steps' | 'stepsOmitted' | 'unanswered' | 'kept' | 'remindKeptAt' | 'phases'> {
+    const phases = this.phases.carry();
     return {
       steps: this.steps.map((record) => {
         const { signature, ...rest } = record;
@@ -149,6 +153,7 @@ export class IncidentState {
       stepsOmitted: this.stepsOmitted,
       unanswered: this.unanswered,
       kept: this.kept,
+      ...(phases.length === 0 ? {} : { phases }),
       ...(this.remindKeptAt === Infinity ? {} : { remindKeptAt: this.remindKeptAt }),
     };
   }

@@ -119,7 +119,8 @@ function approval(step: Step, signatures: Signatures): string | undefined {
     return `a form, from ${step.from.join(', ')} within ${durationText(step.withinMs)}`;
   if (step.kind === 'approve') return approvalText(step.approve);
   if (step.kind !== 'action') return undefined;
-  if (step.approve !== undefined) return approvalText(step.approve);
+  if (step.approve !== undefined)
+    return `${step.phase === undefined ? '' : `phase ${step.phase.id}: `}${approvalText(step.approve)}`;
   return signatures[step.uses]?.effect === 'read' ? undefined : "as the configuration's default says";
 }
 

@@ -145,6 +145,7 @@ class Builder {
       ...(effect === undefined ? [] : [holds ? `${effect}, held` : effect]),
       ...(step.kind === 'action' && step.hold !== undefined ? [`hold ${durationText(step.hold.forMs)}`] : []),
       ...('approve' in step && step.approve !== undefined ? [`approval: ${approvalText(step.approve)}`] : []),
+      ...('phase' in step && step.phase !== undefined ? [`in phase ${step.phase.id}`] : []),
       ...(step.kind === 'ask' ? [`from ${step.from.join(', ')} within ${durationText(step.withinMs)}`] : []),
       ...(step.kind === 'action' && step.undo === 'on-failure' ? ['undone on failure'] : []),
       ...(step.timeoutMs === undefined ? [] : [`timeout ${durationText(step.timeoutMs)}`]),

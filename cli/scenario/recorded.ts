@@ -3,6 +3,7 @@ import type { ActionSignature } from '../../domain/action.ts';
 import type { Json, JsonObject } from '../../domain/json.ts';
 import { suggest } from '../../language/compile/problem.ts';
 import { pathOfAddress, walkSteps, type Playbook, type Step } from '../../language/run/playbook.ts';
+import { phaseId } from '../../workflows/interpreter/phase.ts';
 import type { Scenario, ScenarioProblem } from './read.ts';
 import type { Decision, Result } from './shape.ts';
 
@@ -105,6 +106,8 @@ function keyOf(recorded: object, address: string): string | undefined {
 /** What can be said of a scenario before it is played: names that lead nowhere, results that no such action yields. */
 export function scenarioProblems(scenario: Scenario, playbook: Playbook): ScenarioProblem[] {
   const steps = new Map([...walkSteps(playbook)].map(({ path, step }) => [path, step]));
+  // Questions are named by a step or, where several are asked about at once, by their phase.
+  const questions = new Set([...steps].map(([path, step]) => questionOf(path, step)));
   const { given, expect, problem } = scenario;
   const problems: ScenarioProblem[] = [];
   const known = (address: string, path: (string | number)[]): Step | undefined => {
@@ -145,17 +148,24 @@ export function scenarioProblems(scenario: Scenario, playbook: Playbook): Scenar
         problems.push(problem('FB6122', [...at, ...fault.path], fault.message, fault.fix));
     }
   }
-  for (const address of Object.keys(given.decisions ?? {})) known(address, ['given', 'decisions', address]);
+  const asks = (address: string, path: (string | number)[]): void => {
+    if (!questions.has(pathOfAddress(address))) known(address, path);
+  };
+  for (const address of Object.keys(given.decisions ?? {})) asks(address, ['given', 'decisions', address]);
   if (given.cancel !== undefined) known(given.cancel.at, ['given', 'cancel', 'at']);
   for (const [index, entry] of expect.steps.entries())
     if (typeof entry === 'object')
       for (const address of Object.keys(entry)) known(address, ['expect', 'steps', index, address]);
   for (const [index, entry] of (expect.asked ?? []).entries())
     for (const address of typeof entry === 'string' ? [entry] : Object.keys(entry))
-      if (address !== '...') known(address, ['expect', 'asked', index]);
+      if (address !== '...') asks(address, ['expect', 'asked', index]);
   for (const [index, address] of (expect.holding ?? []).entries())
     known(address, ['expect', 'holding', index]);
   return problems;
+}
+
+function questionOf(path: string, step: Step): string {
+  return step.kind === 'action' && step.phase !== undefined ? phaseId(path, step.id, step.phase.id) : path;
 }
 
 function usesOf(step: Step): string | undefined {

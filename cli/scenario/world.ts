@@ -6,7 +6,7 @@ import type { Approval } from '../../domain/person.ts';
 import { milliseconds } from '../../language/compile/duration.ts';
 import { ExpressionError, render } from '../../language/run/expression.ts';
 import type { ActionStep, AskStep, Playbook, Scope, Template } from '../../language/run/playbook.ts';
-import type { Event, Leaf } from '../../workflows/interpreter/types.ts';
+import type { Event, Leaf, Phase } from '../../workflows/interpreter/types.ts';
 import type { Scenario } from './read.ts';
 import { exampleOf, Recorded, Unplayable } from './recorded.ts';
 import { decisionPattern, type Decision, type Result } from './shape.ts';
@@ -27,6 +27,12 @@ const defaultApproval: Approval = {
   otherwise: 'escalate',
 };
 
+/** How a question was answered, and after how long. */
+interface Answered {
+  event: Exclude<Event, { undone: string }>;
+  afterMs: number;
+}
+
 interface Pending {
   at: number;
   event: Event;
@@ -46,6 +52,8 @@ export class World {
   readonly #requester: string;
   readonly #undoFails = new Map<string, string>();
   readonly #ajv = new Ajv2020({ strict: false, validateFormats: false });
+  /** By phase: the answer, and the steps that it is for. */
+  readonly #phases = new Map<string, Answered & { at: number; attempt: number; members: Set<string> }>();
   #pending: Pending[] = [];
 
   constructor(scenario: Scenario, playbook: Playbook, mode: Mode, requester: string) {
@@ -141,9 +149,13 @@ export class World {
     let begun = now;
     if (isAsked) {
       const approval = step.approve ?? defaultApproval;
-      const answer = this.#decide({ address, attempt, scope, ...leaf, step }, approval, '');
+      const own = { address, attempt, scope, ...leaf, step };
+      const answer =
+        leaf.phase === undefined
+          ? this.#decide(own, approval, '')
+          : this.#joint(own, leaf.phase, approval, now);
       begun = now + answer.afterMs;
-      if (answer.event.status !== 'done') return this.#end(begun, answer.event);
+      if (answer.event.status !== 'done') return this.#end(begun, { ...answer.event, step: address });
     }
     const found = this.recorded.result(address, attempt);
     if (found === undefined)
@@ -164,12 +176,27 @@ export class World {
     return undefined;
   }
 
+  /** The answer for a whole phase: people are asked when the first of its steps begins. */
+  #joint(leaf: Leaf, { id, members }: Phase, approval: Approval, now: number): Answered {
+    const known = this.#phases.get(id);
+    if (known?.members.has(leaf.address) === true) return { ...known, afterMs: Math.max(0, known.at - now) };
+    const attempt = (known?.attempt ?? 0) + 1;
+    const answer = this.#decide({ address: id, attempt }, approval, '');
+    this.#phases.set(id, {
+      ...answer,
+      at: now + answer.afterMs,
+      attempt,
+      members: new Set(members.map(({ address }) => address)),
+    });
+    return answer;
+  }
+
   /** Asks whether to go on. */
   #decide(
-    { address, attempt }: Leaf,
+    { address, attempt }: Pick<Leaf, 'address' | 'attempt'>,
     approval: Approval,
     question: string,
-  ): { event: Exclude<Event, { undone: string }>; afterMs: number } {
+  ): Answered {
     const found = this.#answer(address, attempt, approval.from, approval.count, question, `approved by ada`);
     const windows = approval.otherwise === 'escalate' ? 2 : 1;
     if (found.value === 'expired') {

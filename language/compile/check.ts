@@ -16,6 +16,8 @@ export interface Checked {
   type: string;
   shape: Shape;
   inputs: ReadonlySet<string>;
+  /** Ids of the steps that it asks about. */
+  steps: ReadonlySet<string>;
   secrets: readonly SecretUse[];
   findings: Finding[];
 }
@@ -63,7 +65,7 @@ export function createExpressionChecker(
     if (result.valid) {
       const type = result.type ?? 'dyn';
       const yields = shape ?? (isWhole(read.ast, whole) ? 'int' : ofType(type));
-      return { cel: frozen.cel, type, shape: yields, inputs, secrets, findings: [] };
+      return { cel: frozen.cel, type, shape: yields, inputs, steps, secrets, findings: [] };
     }
     const { summary = 'the types do not fit', range } = result.error ?? {};
     const start = frozen.placeOf(range?.start ?? 0);
@@ -80,7 +82,7 @@ function mapsNamed(summary: string): string {
 
 /** What is known of an expression that is wrong. */
 function unknown(cel: string, findings: Finding[], inputs: ReadonlySet<string> = new Set()): Checked {
-  return { cel, type: 'dyn', shape: 'dyn', inputs, secrets: [], findings };
+  return { cel, type: 'dyn', shape: 'dyn', inputs, steps: new Set(), secrets: [], findings };
 }
 
 /** Environments with what an expression uses and no more: making one takes milliseconds, and most expressions ask about the same. */

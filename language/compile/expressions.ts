@@ -33,6 +33,8 @@ export interface Rendered {
 export class Expressions {
   readonly findings: Finding[] = [];
   readonly usedInputs = new Set<string>();
+  /** Where steps are asked about, and which. */
+  readonly usedSteps: { path: Path; steps: ReadonlySet<string> }[] = [];
   /** The paths below which expressions were looked for, as JSON. */
   readonly #read = new Set<string>();
   readonly #source: Source;
@@ -141,6 +143,7 @@ export class Expressions {
     expression.expression.cel = checked.cel;
     this.findings.push(...checked.findings);
     for (const input of checked.inputs) this.usedInputs.add(input);
+    if (checked.steps.size > 0) this.usedSteps.push({ path, steps: checked.steps });
     for (const use of checked.secrets) {
       const fault = passOn(use, expression, secrets(path, use.name.startsWith('inputs.')));
       if (fault !== undefined) this.findings.push({ ...fault, path, offset: place(use.start) });

@@ -31,7 +31,8 @@ export function lint(
       });
   for (const { step, path } of walkSource(file)) {
     const action = actions.get(step.uses ?? '');
-    if (action === undefined || action.effect === 'read' || step.approve !== undefined) continue;
+    if (action === undefined || action.effect === 'read') continue;
+    if (step.approve !== undefined || step.phase !== undefined) continue;
     warn({
       code: 'FB2090',
       path: [...path, 'uses'],

@@ -33,7 +33,7 @@ export function compileFile(
   const session = new Session(source, file, actions, findChild, compileList);
   const { findings, expressions } = session;
   const inputs = declarationsOf(file);
-  findings.push(...declarationFindings(inputs), ...sizeFindings(file));
+  findings.push(...declarationFindings(inputs), ...sizeFindings(file), ...session.phases.fileFindings());
   const { playbook, outputs, irreversible } = resolve(session, file, inputs);
   const children = [...session.usedChildren];
   const depth = Math.max(0, ...children.map(([, child]) => child.depth + 1));

@@ -33,7 +33,7 @@ export function ruleFindings(step: SourceStep, action: ActionSignature, path: Pa
       message: `${action.name} holds nothing`,
       fix: 'remove hold',
     });
-  if (step.approve === undefined && action.effect === 'irreversible')
+  if (step.approve === undefined && step.phase === undefined && action.effect === 'irreversible')
     findings.push({
       code: 'FB2053',
       path: [...path, 'uses'],

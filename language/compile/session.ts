@@ -4,6 +4,7 @@ import type { ChildPlaybook } from '../run/playbook.ts';
 import { Expressions } from './expressions.ts';
 import type { Source } from './document.ts';
 import { fieldOf, suggest, type Finding, type Path } from './problem.ts';
+import { Phases } from './phases.ts';
 import type { SourceFile } from './shape.ts';
 import type { View } from './scope-shape.ts';
 import type { SourceSteps } from './source/step.ts';
@@ -41,6 +42,7 @@ export class Session {
   readonly findChild: FindChild;
   readonly usedActions = new Set<string>();
   readonly usedChildren = new Map<string, CompiledChild>();
+  readonly phases: Phases;
   /** The most often that anything in the file is run. */
   repeats = 1;
   readonly #compileList: CompileList;
@@ -56,6 +58,7 @@ export class Session {
     this.actions = actions;
     this.findChild = findChild;
     this.#compileList = compileList;
+    this.phases = new Phases(file);
     for (const placed of walkSource(file)) {
       const first = this.#places.get(placed.step.id);
       if (first === undefined) this.#places.set(placed.step.id, placed);

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { severities } from '../../domain/alert.ts';
 import type { JsonObject } from '../../domain/json.ts';
-import { bound, choices, scalar, steps } from './source/step.ts';
-import { map, named, oneOf, playbookId, text, valueName } from './source/words.ts';
+import { bound, choices, phase, scalar, steps } from './source/step.ts';
+import { map, named, newStepName, oneOf, playbookId, text, valueName } from './source/words.ts';
 
 const input = map({
   type: oneOf(['string', 'integer', 'number', 'boolean', 'list', 'secret']).describe(
@@ -64,6 +64,9 @@ export const sourceFile = map({
   inputs: named(valueName(), input, { min: 0, max: 100, what: 'a name, then its type' })
     .optional()
     .describe('What it must be told; `inputs.<name>` in expressions.'),
+  phases: named(newStepName(), phase, { min: 1, max: 20, what: 'a name, then its title and approve' })
+    .optional()
+    .describe('What people are asked about at once: contain, revoke, recover.'),
   steps: steps.describe('In the order of the text unless `needs` says otherwise.'),
   'on-failure': steps
     .optional()

@@ -51,6 +51,8 @@ export interface ActionStep extends StepCommon {
   uses: string;
   with: Template;
   approve?: Approval;
+  /** Steps of one list that people are asked about once; `approve` is the phase's then. */
+  phase?: { id: string; title: string };
   hold?: { forMs: number; then: 'escalate' };
   /** `never`: a later failure leaves it as it is. The only value a containment may have. */
   undo: 'never' | 'on-failure';

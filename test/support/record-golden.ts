@@ -222,6 +222,23 @@ const cases: { [name: string]: (engine: Engine) => Promise<OpenIncident> } = {
     await incident.command('ben', 'cancel', 'and now undo it', 'undo');
     return incident;
   },
+  async phase(engine) {
+    const phase = { id: 'revoke', title: 'Revoke it' };
+    const incident = await engine.open({
+      actions,
+      namespace: 'first',
+      playbook: {
+        steps: [
+          act('first', 'test.switch', at('first'), { phase, approve: oneResponder }),
+          change('second', { needs: ['first'], phase, approve: oneResponder }),
+        ],
+      },
+    });
+    await incident.decide('ada', { gate: 'revoke' });
+    await held(incident);
+    await incident.release();
+    return incident;
+  },
   async 'cancelled-undo-contained'(engine) {
     const incident = await engine.open({
       actions,

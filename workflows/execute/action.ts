@@ -2,17 +2,17 @@ import type { ActionSignature, Applied, Authority, Mandate, Plan } from '../../d
 import type { Warrant } from '../../domain/decision.ts';
 import { failureTypes } from '../../domain/failure-types.ts';
 import { refusals } from '../../domain/guardrails.ts';
-import { digest, isObject, jsonCopy, type JsonObject } from '../../domain/json.ts';
-import { ExpressionError, render } from '../../language/run/expression.ts';
-import type { ActionStep, Scope } from '../../language/run/playbook.ts';
-import type { HoldRequest } from '../contract.ts';
-import type { Answer } from '../gates.ts';
-import type { LeafEnd, Leaf } from '../interpreter/types.ts';
+import { digest, jsonCopy } from '../../domain/json.ts';
+import type { ActionStep } from '../../language/run/playbook.ts';
+import type { Answer, HoldRequest } from '../contract.ts';
+import type { LeafEnd, Leaf, Phase } from '../interpreter/types.ts';
 import { failureOf, patience } from '../patience.ts';
 import { Interrupted, type IncidentState, type StepRecord } from '../state.ts';
 import { askFor, modeOf, needsGate, notApproved, stillApproved } from './approval.ts';
 import { brief } from './brief.ts';
 import { conclude, end, fail, failAfterApply, unknown } from './ending.ts';
+import { enterPhase } from './phase.ts';
+import { inputOf, makePlan } from './plan.ts';
 
 /** How often one attempt may ask again because the world asked for more than was authorised. */
 const maxRounds = 3;
@@ -26,7 +26,7 @@ export async function executeAction(
   leaf: Leaf & { step: ActionStep },
   record: StepRecord,
 ): Promise<LeafEnd> {
-  const { step, scope } = leaf;
+  const { phase, step, scope } = leaf;
   const { recorder } = state;
   const signature = state.input.playbook.actions[step.uses];
   if (signature === undefined)
@@ -34,7 +34,7 @@ export async function executeAction(
   record.signature = signature;
   const asked = record.asking === undefined ? undefined : state.gates.resume(record.asking);
   if (asked === undefined) {
-    const input = inputOf(step, scope);
+    const input = inputOf(step.with, scope);
     if ('why' in input) return unknown(state, record, input.why);
     record.input = input.ok;
   }
@@ -42,7 +42,8 @@ export async function executeAction(
   let why = '';
   for (let round = 1; round <= maxRounds; round += 1) {
     await state.whileTakenOver(record);
-    const outcome = await oneRound(state, step, record, signature, round, round === 1 ? asked : undefined);
+    const first = round === 1 ? { asked, phase } : {};
+    const outcome = await oneRound(state, step, record, signature, round, first);
     if (outcome.again === undefined) return outcome.event;
     why = outcome.again;
     recorder.note('step.again', { step: record.view.id, round, why });
@@ -51,16 +52,6 @@ export async function executeAction(
     type: failureTypes.beyondAuthority,
     message: `asked ${maxRounds} times: ${why}`,
   });
-}
-
-function inputOf(step: ActionStep, scope: Scope): { ok: JsonObject } | { why: string } {
-  try {
-    const rendered = render(step.with, scope);
-    return isObject(rendered) ? { ok: rendered } : { why: '`with` is not a map' };
-  } catch (error) {
-    if (error instanceof ExpressionError) return { why: error.message };
-    throw error;
-  }
 }
 
 type Round = { again: string } | { again: undefined; event: LeafEnd };
@@ -75,16 +66,24 @@ async function oneRound(
   record: StepRecord,
   signature: ActionSignature,
   round: number,
-  asked: Promise<Answer> | undefined,
+  { asked, phase }: { asked?: Promise<Answer> | undefined; phase?: Phase | undefined },
 ): Promise<Round> {
   if (record.stopped !== undefined) return finished(end(state, record, 'cancelled', record.stopped));
   // A further attempt goes on under its approval; within an attempt, what asks again has a reason to.
-  const before = round === 1 ? record.warrant : undefined;
+  let before: Pick<Warrant, 'gate' | 'decisions'> | undefined = round === 1 ? record.warrant : undefined;
+  const isJoint = phase !== undefined && before === undefined && asked === undefined;
+  if (isJoint && state.input.mode !== 'simulate') {
+    const entry = await enterPhase(state, phase, record);
+    if (entry !== 'alone' && 'ended' in entry) return finished(entry.ended);
+    if (entry !== 'alone') before = entry.granted;
+    await state.whileTakenOver(record);
+    if (record.stopped !== undefined) return finished(end(state, record, 'cancelled', record.stopped));
+  }
   let plan = record.plan;
   let answering = asked;
   const warrant: Warrant = { opening: state.input.opening, decisions: [], automatic: false };
   if (plan === undefined || answering === undefined) {
-    const planned = await planStep(state, step, record, signature, round);
+    const planned = await planStep(state, record, signature, round);
     if ('event' in planned) return finished(planned.event);
     plan = planned.plan;
     warrant.automatic = planned.automatic;
@@ -116,22 +115,15 @@ async function oneRound(
 /** Plans, and judges the plan. */
 async function planStep(
   state: IncidentState,
-  step: ActionStep,
   record: StepRecord,
   signature: ActionSignature,
   round: number,
 ): Promise<{ event: LeafEnd } | { plan: Plan; automatic: boolean }> {
-  const { recorder, policy } = state;
+  const { policy } = state;
   const { id } = record.view;
-  const input = record.input ?? {};
   let plan: Plan;
   try {
-    plan = await recorder.run<Plan>(
-      `${step.uses}.plan`,
-      { incident: recorder.incident, step: id, input },
-      patience.verb(signature.timing, 'plan'),
-      { kind: 'step.planning', data: { step: id, action: step.uses, input, round } },
-    );
+    plan = await makePlan(state.recorder, id, signature, record.input ?? {}, { round });
   } catch (error) {
     return { event: await fail(state, record, failureOf(error)) };
   }
@@ -139,16 +131,6 @@ async function planStep(
   record.title = plan.description.title;
   record.undoText = plan.undo.text;
   record.view.notCovered = plan.notCovered;
-  recorder.note('step.planned', {
-    step: id,
-    plan: digest(plan),
-    full: plan.full.digest,
-    snapshot: plan.snapshot.digest,
-    authority: jsonCopy(plan.authority),
-    facts: jsonCopy(plan.facts),
-    changes: plan.changeCount,
-    notCovered: plan.notCovered.map(({ code, text, count }) => ({ code, text, count: count ?? 0 })),
-  });
 
   const refused = refusals(policy.guardrails, signature.effect, plan.facts);
   if (refused.length > 0) {

@@ -3,7 +3,7 @@ import type { Gate, Mode } from '../../domain/decision.ts';
 import { digest } from '../../domain/json.ts';
 import { effectiveMode } from '../../domain/guardrails.ts';
 import type { ActionStep } from '../../language/run/playbook.ts';
-import type { Answer } from '../gates.ts';
+import type { Answer } from '../contract.ts';
 import type { IncidentState, StepRecord } from '../state.ts';
 import type { LeafEnd } from '../interpreter/types.ts';
 import { end } from './ending.ts';
@@ -85,6 +85,16 @@ export async function notApproved(
   about: { title: string; unanswered: 'Not decided' | 'Not answered'; consequences?: string[] },
 ): Promise<LeafEnd> {
   if (record.stopped !== undefined) return end(state, record, 'cancelled', record.stopped);
+  await tellNotApproved(state, answer, about);
+  return end(state, record, 'denied', answer.why);
+}
+
+/** Says why nothing is done, and whom that calls. */
+export async function tellNotApproved(
+  state: IncidentState,
+  answer: Exclude<Answer, { answer: 'approved' }>,
+  about: { title: string; unanswered: 'Not decided' | 'Not answered'; consequences?: string[] },
+): Promise<void> {
   const denied = answer.answer === 'denied';
   await state.tell(
     `${answer.gate.id}/${answer.answer}`,
@@ -94,5 +104,4 @@ export async function notApproved(
     denied ? [] : state.policy.escalation,
   );
   state.unanswered ||= answer.answer === 'expired';
-  return end(state, record, 'denied', answer.why);
 }

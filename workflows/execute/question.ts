@@ -2,7 +2,7 @@ import type { Gate } from '../../domain/decision.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { ExpressionError, render } from '../../language/run/expression.ts';
 import type { ApproveStep, AskStep } from '../../language/run/playbook.ts';
-import type { Answer } from '../gates.ts';
+import type { Answer } from '../contract.ts';
 import { asText } from '../interpreter/outputs.ts';
 import type { LeafEnd, Leaf } from '../interpreter/types.ts';
 import type { IncidentState, StepRecord } from '../state.ts';

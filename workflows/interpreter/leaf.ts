@@ -1,5 +1,6 @@
 import type { ActionStep, ApproveStep, AskStep } from '../../language/run/playbook.ts';
 import { haltAt, scopeAt, type At } from './frame.ts';
+import { phaseOf } from './phase.ts';
 import type { End, LeafWork } from './tree.ts';
 import type { Leaf } from './types.ts';
 
@@ -40,7 +41,16 @@ export function tellToStop({ run, address }: At, leaf: LeafWork, why: string): v
 
 export function leafOf(here: At, step: LeafStep, { attempt }: LeafWork): Leaf {
   const quiet = here.frame.quiet || here.step.kind === 'wait';
-  return { address: here.address, path: here.path, step, attempt, scope: scopeAt(here), quiet };
+  const phase = step === here.step && step.kind === 'action' ? phaseOf(here, step) : undefined;
+  return {
+    address: here.address,
+    path: here.path,
+    step,
+    attempt,
+    scope: scopeAt(here),
+    quiet,
+    ...(phase === undefined ? {} : { phase }),
+  };
 }
 
 /** The number of the next leaf at this address: it never comes twice, also when a step around it is tried again. */

@@ -18,6 +18,24 @@ export interface Leaf {
   scope: Scope;
   /** In a loop, or a reading: there may be thousands, so that its good end is not told one by one. */
   quiet: boolean;
+  /** The phase it belongs to. */
+  phase?: Phase;
+}
+
+/** Actions of one list that people are asked about at once. */
+export interface Phase {
+  /** Its name, after the steps around it: unique in the incident, and the id of the question. */
+  id: string;
+  title: string;
+  /** Those of its steps that have not ended and are to run, this one among them, in the order of the text. */
+  members: Member[];
+}
+
+/** A step of a phase, which may not have begun. */
+export interface Member {
+  address: string;
+  step: ActionStep;
+  scope: Scope;
 }
 
 /** What the interpreter asks of its surroundings, in this order. */

@@ -6,7 +6,7 @@ import { walkSource } from './walk.ts';
 
 /** The keys of each kind of step: the one that tells it, those it must have, and those it may have. */
 const kinds: { [kind in StepKind]: { key: keyof SourceStep; needs: string[]; takes: string[] } } = {
-  action: { key: 'uses', needs: [], takes: ['with', 'approve', 'hold', 'undo'] },
+  action: { key: 'uses', needs: [], takes: ['with', 'approve', 'phase', 'hold', 'undo'] },
   playbook: { key: 'playbook', needs: [], takes: ['with'] },
   parallel: { key: 'parallel', needs: [], takes: ['outputs'] },
   foreach: { key: 'foreach', needs: ['max-items', 'steps'], takes: ['max-parallel', 'outputs'] },

@@ -25,7 +25,7 @@ const groups = z
   .min(1, { error: 'list at least one group, such as [responders]' })
   .max(20, { error: 'list at most 20 groups' });
 
-const approve = map({
+const decision = {
   from: groups.describe('Groups whose members may decide.'),
   count: whole(1, 20)
     .optional()
@@ -36,12 +36,21 @@ const approve = map({
     .describe(
       'After that: `escalate` (the default) asks the escalation groups for as long again, `deny` refuses.',
     ),
+};
+
+const approve = map({
+  ...decision,
   question: templateText(2000)
     .optional()
     .describe('What is asked; only where the approval is a step of its own, and then required.'),
 }).describe(
   'Who must agree before this step changes anything. In a step that does nothing else: a gate of its own.',
 );
+
+export const phase = map({
+  title: text(120).optional().describe('What people read; its name when absent.'),
+  approve: map(decision).describe('Who must agree before any of its steps changes anything.'),
+}).describe('Steps of one list that people are asked about at once; a step says `phase: <name>`.');
 
 const hold = map({
   for: duration('How long the containment is meant to stand.'),
@@ -145,6 +154,11 @@ const step: z.ZodType<SourceStep> = map({
     .optional()
     .describe('The inputs of the action or of the playbook. `${{ }}` holds an expression.'),
   approve: approve.optional(),
+  phase: stepName()
+    .optional()
+    .describe(
+      'The phase it belongs to: people are asked about all of its steps at once, instead of `approve`.',
+    ),
   hold: hold.optional(),
   undo: oneOf(['never', 'on-failure'])
     .optional()
@@ -191,6 +205,7 @@ const step: z.ZodType<SourceStep> = map({
 type Optional<T> = { [K in keyof T]?: T[K] | undefined };
 
 export type SourceApproval = z.output<typeof approve>;
+export type SourcePhase = z.output<typeof phase>;
 export type SourceAsk = z.output<typeof ask>;
 export type SourceField = z.output<typeof field>;
 export type SourceWait = z.output<typeof wait>;
@@ -207,6 +222,7 @@ export type SourceStep = { id: string } & Optional<{
   uses: string;
   with: JsonObject;
   approve: SourceApproval;
+  phase: string;
   hold: z.output<typeof hold>;
   undo: 'never' | 'on-failure';
   playbook: string;

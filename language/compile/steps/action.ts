@@ -14,13 +14,18 @@ import type { MakeStep } from './made.ts';
 
 export const makeAction: MakeStep<'uses'> = (session, step, path, view) => {
   const action = session.action(step.uses, [...path, 'uses']);
+  const phase = session.phases.of(step);
   if (action !== undefined) session.findings.push(...ruleFindings(step, action, path));
+  const approve = phase?.approve ?? step.approve;
   return {
     body: {
       kind: 'action',
       uses: step.uses,
       with: inputsOf(session, step.with ?? {}, [...path, 'with'], action, view),
-      ...(step.approve === undefined ? {} : { approve: approvalOf(step.approve) }),
+      ...(approve === undefined ? {} : { approve: approvalOf(approve) }),
+      ...(phase === undefined || step.phase === undefined
+        ? {}
+        : { phase: { id: step.phase, title: phase.title ?? step.phase } }),
       ...(step.hold === undefined
         ? {}
         : // oxlint-disable-next-line unicorn/no-thenable -- the language's own key

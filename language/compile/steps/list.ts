@@ -29,6 +29,15 @@ export function compileList(session: Session, steps: SourceSteps, path: Path, vi
     return made;
   };
   const made = steps.map((_, index) => compile(index)).filter((step) => step !== undefined);
+  const owners = new Map(
+    [...compiled].flatMap(([index, { seen }]) =>
+      [...seen.keys()].map((name) => [name, steps[index]?.id ?? '']),
+    ),
+  );
+  const { usedSteps } = session.expressions;
+  session.findings.push(
+    ...session.phases.listFindings({ steps, path, graph, owners, usedSteps, actions: session.actions }),
+  );
   return {
     steps: made.map(({ step }) => step),
     seen: new Map(made.flatMap(({ seen }) => [...seen])),

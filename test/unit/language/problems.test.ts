@@ -56,7 +56,7 @@ const rows: Row[] = [
     1,
     1,
     '',
-    'write a map with the keys id, name, version, description, owner, runbook, severity, references, inputs, steps, on-failure, always, outputs',
+    'write a map with the keys id, name, version, description, owner, runbook, severity, references, inputs, phases, steps, on-failure, always, outputs',
   ],
   [
     'a key twice',
