@@ -1,5 +1,5 @@
 import { isObject, type JsonObject } from '../../domain/json.ts';
-import { nowhere, type SecretRule, type Unknown } from './expressions.ts';
+import type { SecretRule, Unknown } from './expressions.ts';
 import { Places, typesOf, type Fault, type Way } from './places.ts';
 import { fieldOf, suggest, type Finding, type Path } from './problem.ts';
 import { typeName, type Shape } from './value-shape.ts';
@@ -35,7 +35,8 @@ export function withFindings(
 
 /** Where a value may hold a secret: what takes it says `x-secret` of that place, in whatever form it may take it. */
 export function secretsOf(taker: Taker | undefined, value: JsonObject, path: Path): SecretRule {
-  if (taker === undefined) return nowhere;
+  // What there is no such thing to take was reported, and is never run.
+  if (taker === undefined) return () => 'optional';
   const places = new Places(taker.input, value);
   return (at, isText) => {
     const local = at.slice(path.length);

@@ -219,6 +219,13 @@ test('has() tells of a secret, and nothing else does', () => {
   expect(asks('has(inputs.tokn)')).toEqual(['FB2042 steps[0].if']);
 });
 
+test('what there is nobody to take is told of once', () => {
+  expect(problems(`  - ${use('mst')}\n`)).toEqual(['FB2023 steps[0].uses']);
+  expect(problems(`  - { id: u, playbook: C-MUSST, with: { key: ${token} } }\n`)).toEqual([
+    'FB2024 steps[0].playbook',
+  ]);
+});
+
 test('only a secret is optional: all else has a default', () => {
   expect(problems('  - { id: a, wait: 1s }\n', '{ type: string, optional: true }')).toEqual([
     'FB2064 inputs.token.optional',
