@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { createDirectory } from '../../../gateway/people.ts';
 import { compileRoutes, RoutesInvalid } from '../../../gateway/routes.ts';
 import { compileGenericSource } from '../../../gateway/detectors/generic.ts';
+import { compilePlaybook } from '../../../language/compile/compile.ts';
 import { compiledPlaybooks } from '../../support/gateway.ts';
 
 describe('people', () => {
@@ -61,6 +62,13 @@ describe('people', () => {
   });
 });
 
+const withSecret = (input: string): ReturnType<typeof compiledPlaybooks> => {
+  const text = `id: S-1\nname: S\nversion: 1\ninputs: { token: ${input} }\nsteps:\n  - { id: a, wait: 5m }\n`;
+  const made = compilePlaybook({ file: 's.yaml', text }, []);
+  if ('problems' in made) throw new Error(JSON.stringify(made.problems));
+  return new Map([['S-1', made.ok]]);
+};
+
 describe('routes', () => {
   const playbooks = compiledPlaybooks();
   const problems = (text: string) => {
@@ -74,6 +82,13 @@ describe('routes', () => {
   };
   const good =
     '  playbook: FB-001\n  inputs: { cluster: "${{ alert.cluster }}", namespace: "${{ alert.namespace }}" }\n';
+
+  test('a secret that may be left out need not be given by a route, and one that may not must be', () => {
+    const text = "- name: a\n  match: 'true'\n  playbook: S-1\n";
+    const file = { file: 'routes.yaml', text };
+    expect(compileRoutes(file, withSecret('{ type: secret, optional: true }'))).toHaveLength(1);
+    expect(() => compileRoutes(file, withSecret('{ type: secret }'))).toThrow(RoutesInvalid);
+  });
 
   test.each([
     [
