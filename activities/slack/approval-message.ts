@@ -22,6 +22,8 @@ import { names } from './words.ts';
 
 /** How much is shown. Together they stay well under what Slack takes in one message (it refuses at about 11,000 characters, unwritten). */
 const shown = { impact: 5, change: 5, limits: 10, objects: 4, deciders: 8, groups: 4 };
+/** Of a question about several steps: what each does is shown, and little of what follows from each. */
+const shownOfSeveral = { steps: 20, more: 5, characters: 1_800, undo: 500 };
 
 export interface Rendered {
   blocks: Blocks;
@@ -43,9 +45,9 @@ export function approvalMessage(notice: GateNotice, state: GateState): Rendered 
       ...blocks,
       rich(
         paragraph(strong(purpose === 'answer' ? 'If answered' : 'If approved')),
-        bullets(notice.ifApproved, shown.impact, 200),
+        bullets(notice.ifApproved, ...impact(notice, shownOfSeveral.more, 200)),
         paragraph(strong(purpose === 'answer' ? 'If not answered' : 'If not approved')),
-        bullets(notice.ifDenied, shown.impact, 160),
+        bullets(notice.ifDenied, ...impact(notice, 0, 160)),
       ),
       ...(asksOnly ? [] : [unfolded(notCovered(notice))]),
       rich(
@@ -64,11 +66,32 @@ export function approvalMessage(notice: GateNotice, state: GateState): Rendered 
   };
 }
 
-function changes({ changes: lines, changeCount, undo }: GateNotice) {
+/** How many lines are shown of what follows, and how wide: each step of several has the first line of its own. */
+function impact(
+  { gate, ifApproved }: GateNotice,
+  more: number,
+  width: number,
+): [lines: number, width: number] {
+  if (!isAboutSeveral({ gate })) return [shown.impact, width];
+  const left = ifApproved.length - gate.authorities.length;
+  const steps = Math.min(shownOfSeveral.steps, gate.authorities.length);
+  const lines = Math.max(shown.impact, steps + Math.min(left, more));
+  return [lines, Math.min(width, Math.floor(shownOfSeveral.characters / lines))];
+}
+
+/** Whether it asks about a phase of the playbook; a release has an authority for each containment as well. */
+function isAboutSeveral({ gate }: Pick<GateNotice, 'gate'>): boolean {
+  return gate.authorities.length > 1 && gate.purpose !== 'release';
+}
+
+function changes({ gate, changes: lines, changeCount, undo }: GateNotice) {
   return [
     paragraph(strong(`Changes now: ${changeCount}`)),
     ...(lines.length > 0 ? [bullets(lines, shown.change, 140, changeCount)] : []),
-    paragraph(strong('Undo: '), say(oneLine(undo, 250) || 'none')),
+    paragraph(
+      strong('Undo: '),
+      say(oneLine(undo, isAboutSeveral({ gate }) ? shownOfSeveral.undo : 250) || 'none'),
+    ),
   ];
 }
 

@@ -126,7 +126,8 @@ describe('one approval a phase', () => {
     const incident = await open(a, [member('first', a), member('second', 'kube-system')]);
     const { gate, consequences } = await asked(incident);
     expect(gate.authorities).toHaveLength(1);
-    expect(consequences.ifApproved.at(-1)).toMatch(/^Not a part of this question: second: FB31/);
+    expect(consequences.ifApproved[0]).toBe(`first: Switch ${a}`);
+    expect(consequences.ifApproved[1]).toMatch(/^Not a part of this question: second: FB31/);
     await incident.decide('ada', { gate: 'revoke' });
     await incident.until(({ steps }) => steps.every(({ status }) => status !== 'running'));
     expect(await statuses(incident)).toEqual({ first: 'held', second: 'refused' });

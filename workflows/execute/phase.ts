@@ -124,32 +124,53 @@ function isUndone({ signature, step }: Planned): boolean {
   return step.undo === 'on-failure' && signature.effect === 'reversible';
 }
 
-/** What the steps' own questions would say, a step after the other. */
+/**
+ * What the steps' own questions would say. A message shows only the first lines of each part: those are of different steps, and what every step does comes
+ * before what follows from it.
+ */
 function questionOf(
   { title }: Phase,
   planned: readonly Planned[],
   left: readonly string[],
 ): Omit<Question, 'severity' | 'playbook' | 'alert' | 'alerts'> {
-  const each = (lines: (plan: Plan) => readonly string[]): string[] =>
-    planned.flatMap(({ step, plan }) => lines(plan).map((line) => `${step.id}: ${line}`));
+  const inTurn = (lines: (plan: Plan) => readonly string[]): string[] =>
+    interleaved(planned.map(({ step, plan }) => lines(plan).map((line) => `${step.id}: ${line}`)));
   const undone = planned.filter(isUndone).map(({ step }) => step.id);
+  const limits = planned.map(({ step, plan }) =>
+    plan.notCovered.map((limit) => ({ ...limit, text: `${step.id}: ${limit.text}` })),
+  );
   return {
     title: `${title}: ${planned.length} ${planned.length === 1 ? 'step' : 'steps'}`,
     ifApproved: [
-      ...each(({ description }) => [description.title, ...description.ifApproved]),
+      ...inTurn(({ description }) => [description.title]),
       ...left.map((why) => `Not a part of this question: ${why}`),
+      ...inTurn(({ description }) => description.ifApproved),
     ],
-    ifDenied: each(({ description }) => description.ifDenied),
-    changes: each(({ changes }) => changes.map(({ summary }) => summary)),
+    ifDenied: inTurn(({ description }) => description.ifDenied),
+    changes: inTurn(({ changes }) => changes.map(({ summary }) => summary)),
     changeCount: planned.reduce((sum, { plan }) => sum + plan.changeCount, 0),
-    notCovered: planned.flatMap(({ step, plan }) =>
-      plan.notCovered.map((limit) => ({ ...limit, text: `${step.id}: ${limit.text}` })),
-    ),
+    notCovered: interleaved(limits),
     undo: [
-      ...each(({ undo }) => [undo.text]),
+      ...undosOf(planned),
       ...(undone.length === 0 ? [] : [`A later failure undoes ${undone.join(', ')} without asking again.`]),
-    ].join('\n'),
+    ].join(' '),
   };
+}
+
+/** Each way of undoing once, after the steps that it is of. */
+function undosOf(planned: readonly Planned[]): string[] {
+  const steps = new Map<string, string[]>();
+  for (const { step, plan } of planned)
+    steps.set(plan.undo.text, [...(steps.get(plan.undo.text) ?? []), step.id]);
+  return [...steps].map(([text, ids]) => `${ids.join(', ')}: ${text}`);
+}
+
+/** The first of each list, then the second of each, and so on. */
+function interleaved<T>(lists: readonly (readonly T[])[]): T[] {
+  const longest = Math.max(0, ...lists.map(({ length }) => length));
+  return Array.from({ length: longest }, (_, index) =>
+    lists.flatMap((list) => list.slice(index, index + 1)),
+  ).flat();
 }
 
 /** Keeps the answer, and says once what it means for all of the phase's steps. */

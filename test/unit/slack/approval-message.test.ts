@@ -19,10 +19,18 @@ import {
 } from 'fast-check';
 import { approvalMessage } from '../../../activities/slack/approval-message.ts';
 import { tellMessage } from '../../../activities/slack/tell-message.ts';
+import type { Authority } from '../../../domain/action.ts';
 import type { GateNotice, GateState } from '../../../workflows/contract.ts';
 import { checkBlocks } from '../../../testbed/slack/blocks.ts';
 import { incident, notice, texts } from './notices.ts';
 
+const authority: Authority = {
+  action: 'test.switch',
+  targets: [],
+  rule: 'turn it on',
+  caps: {},
+  undo: 'restore',
+};
 const open: GateState = { state: 'open', decisions: [] };
 const allOf = (state: GateState, of: GateNotice = notice) =>
   texts(approvalMessage(of, state).blocks)
@@ -50,6 +58,28 @@ test('an open question says what happens either way, what stays open, who, until
   ]) {
     expect(words).toContain(said);
   }
+});
+
+test('a question about twenty steps shows what each does, and what it does not cover, and fits', () => {
+  const ids = Array.from({ length: 20 }, (_, index) => `step_${index}`);
+  const long = (what: string) => ids.map((id) => `${id}: ${what} ${'x'.repeat(300)}`);
+  const several: GateNotice = {
+    ...notice,
+    gate: { ...notice.gate, authorities: ids.map(() => authority) },
+    ifApproved: [...long('does'), ...long('then')],
+    ifDenied: long('stays'),
+    changes: long('changes'),
+    changeCount: 20,
+    undo: `${ids.join(', ')}: none`,
+    notCovered: long('leaves').map((text) => ({ code: 'x', text })),
+  };
+  const words = allOf(open, several);
+  for (const id of ids) expect(words).toContain(`${id}: does`);
+  for (const id of ids) expect(words).toContain(`${id}: stays`);
+  expect(words).toContain('NOT COVERED (20)');
+  expect(words).toContain('+ 10 more in the plan, not shown here');
+  expect(words).toContain('step_19: none');
+  expectFit(approvalMessage(several, open));
 });
 
 test("the deadlines are shown in the reader's time, in UTC where that is not possible", () => {
@@ -205,7 +235,7 @@ const hostile: Arbitrary<GateNotice> = record({
     incident: constant(incident),
     id: constant('quarantine'),
     purpose: constantFrom(...(['contain', 'change', 'release', 'proceed', 'answer'] as const)),
-    authorities: constant([]),
+    authorities: integer({ min: 0, max: 25 }).map((count) => Array.from({ length: count }, () => authority)),
     approval: record({
       from: list,
       count: integer({ min: 1, max: 9 }),
