@@ -8,7 +8,7 @@ import { exportIncident } from '../../audit/export.ts';
 import { historyText } from '../../audit/history.ts';
 import type { Digest } from '../../domain/json.ts';
 import { holdsWorkflowId, workflowIdOf } from '../../workflows/contract.ts';
-import { Grep } from '../support/grep.ts';
+import { Grep } from '../../testbed/grep.ts';
 import { pod } from '../support/quarantine-house.ts';
 import { falco, Whole } from '../support/whole.ts';
 

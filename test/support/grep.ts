@@ -1,1 +1,0 @@
-export { Grep } from '../../testbed/grep.ts';
