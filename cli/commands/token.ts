@@ -65,7 +65,9 @@ function create(): Command {
 
 function list(): Command {
   const command = new Command('list')
-    .description('List the tokens: whose, for what, bound to which cluster or registry, until when. Never their secrets.')
+    .description(
+      'List the tokens: whose, for what, bound to which cluster or registry, until when. Never their secrets.',
+    )
     .action(async (_: object, self: Command) => {
       const options = self.optsWithGlobals<GlobalOptions>();
       const { openExistingState } = await import('../state.ts');
