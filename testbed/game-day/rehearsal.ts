@@ -54,9 +54,16 @@ const stolen = z.discriminatedUnion('kind', [
     kind: z.literal('access-key'),
     /** Where its consumers read it. */
     secret: inVault,
+    /** Where its finder has put it for Firebreak. */
+    leaked: inVault.optional(),
     'proven-by': provenBy,
   }),
-  z.strictObject({ kind: z.literal('function-session'), 'proven-by': provenBy }),
+  z.strictObject({
+    kind: z.literal('function-session'),
+    /** Where its finder has put it for Firebreak. */
+    leaked: inVault.optional(),
+    'proven-by': provenBy,
+  }),
   z.strictObject({ kind: z.literal('gitlab-token'), secret: inVault, 'proven-by': provenBy }),
   z.strictObject({ kind: z.literal('runner-token'), secret: inVault, 'proven-by': provenBy }),
   z.strictObject({

@@ -9,11 +9,13 @@ import type { Credential } from './stolen.ts';
 /** The key of the user, where its consumers read it. Its thief makes a user of their own with it. */
 export async function accessKey(
   { cloud, vault }: Beside,
-  { secret }: Extract<Stolen, { kind: 'access-key' }>,
+  { secret, leaked }: Extract<Stolen, { kind: 'access-key' }>,
 ): Promise<Credential> {
   const { aws, userKey: key } = there(cloud);
   const { accessKeyId, secretAccessKey } = key;
-  await vault.put(secret, JSON.stringify({ accessKeyId, secretAccessKey }));
+  const kept = JSON.stringify({ accessKeyId, secretAccessKey });
+  await vault.put(secret, kept);
+  if (leaked !== undefined) await vault.put(leaked, kept);
   return {
     ...tried(aws, key),
     what: `an access key of ${cloudUser}`,
@@ -25,10 +27,17 @@ export async function accessKey(
 }
 
 /** What a function finds in its environment. */
-export async function functionSession({ cloud }: Beside): Promise<Credential> {
+export async function functionSession(
+  { cloud, vault, remember }: Beside,
+  { leaked }: Extract<Stolen, { kind: 'function-session' }>,
+): Promise<Credential> {
   const { aws } = there(cloud);
   const role = `arn:aws:iam::${aws.accountId}:role/${cloudFunctionRole}`;
   const session = await aws.assumeRole(aws.admin, role, cloudFunction);
+  const { accessKeyId, secretAccessKey, sessionToken = '' } = session;
+  remember('the token of a stolen session', sessionToken);
+  if (leaked !== undefined)
+    await vault.put(leaked, JSON.stringify({ accessKeyId, secretAccessKey, sessionToken }));
   return { ...tried(aws, session), what: `a session of function ${cloudFunction}` };
 }
 

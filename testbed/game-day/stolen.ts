@@ -93,7 +93,7 @@ async function credentialOf(
 ): Promise<Credential> {
   if (stolen.kind === 'service-account-token') return serviceAccountToken(kubernetes, stolen);
   if (stolen.kind === 'access-key') return accessKey(beside, stolen);
-  if (stolen.kind === 'function-session') return functionSession(beside);
+  if (stolen.kind === 'function-session') return functionSession(beside, stolen);
   if (stolen.kind === 'github-token') return gitHubToken(beside, stolen);
   if (stolen.kind === 'gitlab-token') return gitLabToken(beside, stolen);
   if (stolen.kind === 'runner-token') return runnerToken(beside, stolen);
