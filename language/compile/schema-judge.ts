@@ -8,7 +8,15 @@ const choosing: ReadonlySet<string> = new Set([...unions, '$ref']);
 /** Validators for the parts of one JSON Schema, each without what chooses between schemas below it. */
 export class SchemaJudge {
   readonly root: JsonObject;
-  readonly #ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: false, verbose: true });
+  readonly #ajv = new Ajv2020({
+    allErrors: true,
+    strict: false,
+    validateFormats: false,
+    verbose: true,
+    // Compiling the schema of schemas takes longer than all the rest, and there is a judge for each action.
+    meta: false,
+    validateSchema: false,
+  });
   readonly #validators = new Map<JsonObject, ValidateFunction>();
 
   constructor(root: JsonObject) {
@@ -45,7 +53,7 @@ export class SchemaJudge {
 function plain(schema: JsonObject): JsonObject {
   const chooses = Object.keys(schema).some((key) => choosing.has(key)) || schema['allOf'] !== undefined;
   const entries = Object.entries(schema).flatMap(([key, value]): [string, Json][] => {
-    if (choosing.has(key) || key === '$defs') return [];
+    if (choosing.has(key) || key === '$defs' || key === '$schema') return [];
     // It would take for unknown what the branch that is gone knows.
     if (chooses && key.startsWith('unevaluated')) return [];
     if (key === 'properties' || key === 'patternProperties') {
