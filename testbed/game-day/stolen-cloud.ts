@@ -28,16 +28,16 @@ export async function accessKey(
 
 /** What a function finds in its environment. */
 export async function functionSession(
-  { cloud, vault, remember }: Beside,
+  beside: Beside,
   { leaked }: Extract<Stolen, { kind: 'function-session' }>,
 ): Promise<Credential> {
-  const { aws } = there(cloud);
+  const { aws } = there(beside.cloud);
   const role = `arn:aws:iam::${aws.accountId}:role/${cloudFunctionRole}`;
   const session = await aws.assumeRole(aws.admin, role, cloudFunction);
   const { accessKeyId, secretAccessKey, sessionToken = '' } = session;
-  remember('the token of a stolen session', sessionToken);
+  beside.remember('the token of a stolen session', sessionToken);
   if (leaked !== undefined)
-    await vault.put(leaked, JSON.stringify({ accessKeyId, secretAccessKey, sessionToken }));
+    await beside.vault.put(leaked, JSON.stringify({ accessKeyId, secretAccessKey, sessionToken }));
   return { ...tried(aws, session), what: `a session of function ${cloudFunction}` };
 }
 
