@@ -17,7 +17,7 @@ const taken = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
  * raises as one, nor a diagnostic report. A core file and a heap snapshot hold memory as it is: SECURITY.md says what to do.
  */
 export function redactCrashes(): void {
-  for (const name of taken) remember(process.env[name] ?? '');
+  for (const name of taken) remember(process.env[name] ?? '', 'always');
   refuseReports();
   process.on('uncaughtException', (error: unknown, origin) => {
     try {

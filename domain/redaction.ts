@@ -7,25 +7,31 @@ export const placeholder = '[secret]';
 
 /** A shorter text stands in too many others by chance. UTF-16 units. */
 const shortest = 8;
-/** What is remembered at most: the values used last. */
+/** What is remembered at most: the values used last, and those that last. */
 export const mostRemembered = 1_000;
 const mostCharacters = 1_000_000;
 
 /** Values of secrets with all that each is looked for as; the one used last at the end. */
 const remembered = new Map<string, string[]>();
+/** Those of the process itself, which it has for as long as it lives. */
+const lasting = new Set<string>();
 let characters = 0;
 /** What is looked for, by its first characters, and how many values it stands for. */
 const index = new Map<string, Map<string, number>>();
 
-/** Remembers the value of a secret, so that `redact` knows it. Every `Secret` does so by itself. */
-export function remember(value: string): void {
+/**
+ * Remembers the value of a secret, so that `redact` knows it. Every `Secret` does so by itself.
+ * @param lasts `always`: however many come after it
+ */
+export function remember(value: string, lasts?: 'always'): void {
   if (value.length < shortest) return;
+  if (lasts === 'always') lasting.add(value);
   const known = remembered.get(value);
   remembered.delete(value);
   remembered.set(value, known ?? enter(value));
   for (const oldest of remembered.keys()) {
     if (remembered.size <= mostRemembered && characters <= mostCharacters) break;
-    if (oldest !== value) forget(oldest);
+    if (oldest !== value && !lasting.has(oldest)) forget(oldest);
   }
 }
 

@@ -194,6 +194,6 @@ export async function readSecret(field: string, reference: SecretReference): Pro
 }
 
 function remembered(value: string): string {
-  remember(value);
+  remember(value, 'always');
   return value;
 }

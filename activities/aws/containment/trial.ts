@@ -1,6 +1,7 @@
 import { ListSecretsCommand } from '@aws-sdk/client-secrets-manager';
 import { z } from 'zod';
 import type { Claim } from '../../../domain/action.ts';
+import { remember } from '../../../domain/redaction.ts';
 import type { SecretStores } from '../../../domain/secret.ts';
 import type { AwsCredential } from '../accounts.ts';
 import { isAwsError } from '../errors.ts';
@@ -41,6 +42,9 @@ export async function credentialIn(
     );
   }
   const { sessionToken, ...pair } = read.data;
+  // The whole is remembered as it is stored; what AWS or an error quotes is a part of it.
+  remember(pair.secretAccessKey);
+  if (sessionToken !== undefined) remember(sessionToken);
   if (accessKeyId !== undefined && pair.accessKeyId !== accessKeyId) {
     throw unfitCredential(name, `is of another key than ${accessKeyId}`);
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { remember } from '../../../domain/redaction.ts';
 import { Secret } from '../../../domain/secret.ts';
 import type { AwsCredential } from '../accounts.ts';
 import type { Input } from './input.ts';
@@ -20,7 +21,7 @@ export function written({ accessKeyId, secretAccessKey }: AwsCredential, format:
 /** The key that a value of either format holds; undefined when it is something else. Its secret is remembered for redaction. */
 export function keyIn(value: Secret): AwsCredential | undefined {
   const found = fromJson(value.reveal()) ?? fromFile(value.reveal());
-  if (found !== undefined) new Secret(found.secretAccessKey).toString();
+  if (found !== undefined) remember(found.secretAccessKey);
   return found;
 }
 

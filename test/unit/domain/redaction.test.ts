@@ -109,9 +109,11 @@ describe('what is remembered', () => {
     expect(hide('pin 07', [])).toBe('pin 07');
   });
 
-  test('no more than so many are remembered, those used last', () => {
+  test('no more than so many are remembered, those used last and those of the process itself', () => {
     const first = randomBytes(20).toString('hex');
     const kept = randomBytes(20).toString('hex');
+    const own = randomBytes(20).toString('hex');
+    remember(own, 'always');
     remember(first);
     remember(kept);
     for (let at = 1; at < mostRemembered; at++) {
@@ -119,6 +121,7 @@ describe('what is remembered', () => {
       if (at === 500) remember(kept);
     }
     expect(redact(first)).toBe(first);
+    expect(redact(own)).toBe(placeholder);
     expect(redact(kept)).toBe(placeholder);
   });
 

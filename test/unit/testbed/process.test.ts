@@ -34,7 +34,7 @@ function exists(pid: number): boolean {
 }
 
 /** Not even as a zombie: its parent, or init, has collected it. */
-const gone = (pid: number): Promise<void> => waitFor(`the end of ${pid}`, async () => !exists(pid), 5_000);
+const gone = (pid: number): Promise<void> => waitFor(`the end of ${pid}`, async () => !exists(pid), 20_000);
 
 async function logOf(name: string): Promise<string> {
   return readFile(join(dir, 'logs', `${name}.log`), 'utf8').catch(() => '');
