@@ -112,7 +112,7 @@ test('a second signal ends it on the spot, with what it has started', async () =
 }, 60_000);
 
 test('up says what is wrong before anything listens', async () => {
-  await writeFile(join(house.dir, 'routes.yaml'), '- { name: a, match: "true", playbook: FB-009 }\n');
+  await writeFile(join(house.dir, 'routes.yaml'), '- { name: a, match: "true", playbook: FB-0001 }\n');
   const running = up();
   expect(await running.ended).toBe(2);
   expect(running.said()).toContain('routes.yaml:1:');
