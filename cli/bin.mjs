@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
-const needed = [24, 9];
+const needed = [24, 15];
 const carrier = `node-${process.platform}-${process.arch}`;
 
 /** Whether the running Node strips types and has the APIs that the dependencies need. */

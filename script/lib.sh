@@ -10,7 +10,7 @@ cd "$(dirname -- "$0")/.." || exit 1
 
 for program in node npm; do
   command -v "$program" >/dev/null 2>&1 ||
-    fail "$program is needed: install Node 24.9 or newer (on Linux x64, Node 20 is enough to begin with)."
+    fail "$program is needed: install Node 24.15 or newer (on Linux x64, Node 20 is enough to begin with)."
 done
 
 if ! node script/installed.mjs; then
@@ -25,5 +25,5 @@ fi
 # On Linux x64 an optional dependency brings the right Node; elsewhere the machine's own must do.
 PATH="$PWD/node_modules/.bin:$PATH"
 export PATH
-node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major > 24 || (major === 24 && minor >= 9) ? 0 : 1)' ||
-  fail "Node 24.9 or newer is needed, and this is $(node --version): install it and put it first on PATH."
+node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major > 24 || (major === 24 && minor >= 15) ? 0 : 1)' ||
+  fail "Node 24.15 or newer is needed, and this is $(node --version): install it and put it first on PATH."

@@ -6,7 +6,7 @@ import type { Configuration } from '../../worker/config/load.ts';
 import { exists } from '../exists.ts';
 import { failed, ok, skipped, warning, type Check } from './check.ts';
 
-const neededNode = [24, 9] as const;
+const neededNode = [24, 15] as const;
 
 export function checkNode(): Check {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);

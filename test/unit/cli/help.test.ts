@@ -117,5 +117,5 @@ onOldNode('a Node that is handed over to and is too old says so, and does not tr
     env: { FIREBREAK_HANDED_OVER: '1' },
   });
   expect(code).toBe(1);
-  expect(stderr).toContain('Node 24.9 or newer is needed');
+  expect(stderr).toContain('Node 24.15 or newer is needed');
 });
