@@ -1,0 +1,86 @@
+import type { Agent, Dispatcher } from 'undici';
+import { systemCode } from '../../../domain/errors.ts';
+
+/** An answer with its body, read within the limits. */
+export interface HttpAnswer {
+  status: number;
+  /** Lower-case names; repeated ones joined by commas. */
+  headers: { [name: string]: string };
+  body: Uint8Array;
+  /** From where it came, after redirects. */
+  url: URL;
+}
+
+/** There is no answer, or too much of one. */
+export class HttpError extends Error {
+  readonly reason: 'timeout' | 'unreachable' | 'too-large';
+
+  constructor(reason: HttpError['reason'], message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** What of an error's body is read: its words. */
+const ERROR_BYTES = 64 * 1024;
+
+/**
+ * One GET; follows nothing and repeats nothing. Headers and body must be there within `timeoutMs`, however slowly they trickle.
+ * @throws HttpError, or the reason of `signal` when it was aborted
+ */
+export async function httpGet(
+  agent: Agent,
+  url: URL,
+  options: { headers: { [name: string]: string }; signal: AbortSignal; timeoutMs: number; maxBytes: number },
+): Promise<HttpAnswer> {
+  const timeout = AbortSignal.timeout(options.timeoutMs);
+  try {
+    const answer = await agent.request({
+      origin: url.origin,
+      path: `${url.pathname}${url.search}`,
+      method: 'GET',
+      signal: AbortSignal.any([options.signal, timeout]),
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      headers: { 'user-agent': 'firebreak', 'accept-encoding': 'identity', ...options.headers },
+    });
+    const good = answer.statusCode >= 200 && answer.statusCode < 300;
+    const body = await readBody(answer.body, good ? options.maxBytes : ERROR_BYTES);
+    if (body === undefined && good)
+      throw new HttpError('too-large', `the answer exceeds ${options.maxBytes} bytes`);
+    return { status: answer.statusCode, headers: flat(answer.headers), body: body ?? new Uint8Array(), url };
+  } catch (error) {
+    if (error instanceof HttpError) throw error;
+    options.signal.throwIfAborted();
+    if (timeout.aborted) throw new HttpError('timeout', `no whole answer within ${options.timeoutMs} ms`);
+    // No cause: what a library says of a request may quote its headers.
+    throw new HttpError('unreachable', `it cannot be reached (${systemCode(error)})`);
+  }
+}
+
+/** undefined when it is longer than allowed. */
+async function readBody(
+  body: Dispatcher.ResponseData['body'],
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.length;
+    if (size > maxBytes) {
+      body.destroy();
+      return undefined;
+    }
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks);
+}
+
+function flat(headers: { [name: string]: string | string[] | undefined }): { [name: string]: string } {
+  const result: { [name: string]: string } = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) result[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return result;
+}

@@ -1,0 +1,226 @@
+import { canonicalName, isDigest } from '../reference.ts';
+import type { Digest } from '../../../domain/json.ts';
+import type { RegistryClient, Repository } from '../registry/client.ts';
+import { isRegistryError } from '../registry/errors.ts';
+import type { Descriptor, ImageManifest } from '../registry/manifest.ts';
+import type { Findings, Found, Skipped } from './found.ts';
+
+/** An image, or an index, of a repository. */
+export interface ImageAt extends Repository {
+  digest: Digest;
+}
+
+export const MOST_FOUND = 100;
+/** Bytes of one signature or attestation, as its manifest has them. */
+export const MOST_BYTES = 4 * 1024 * 1024;
+/** Bytes of all of them. */
+const MOST_BYTES_TOGETHER = 64 * 1024 * 1024;
+const AT_ONCE = 4;
+
+const bundleType = 'application/vnd.dev.sigstore.bundle';
+const wayOfLayer = new Map<string, Found['way']>([
+  ['application/vnd.dev.cosign.simplesigning.v1+json', 'simple-signing'],
+  ['application/vnd.dsse.envelope.v1+json', 'envelope'],
+]);
+/** Beside bundles: what cosign's referrers of the older formats say that they are, and what clients say of an artifact that does not say it. */
+const signatureLike = new Set([
+  undefined,
+  '',
+  'application/vnd.oci.empty.v1+json',
+  'application/vnd.oci.image.config.v1+json',
+  'application/vnd.dev.cosign.artifact.sig.v1+json',
+  'application/vnd.dev.cosign.artifact.att.v1+json',
+  'application/vnd.in-toto+json',
+]);
+
+type Reader = Pick<RegistryClient, 'manifest' | 'blob' | 'referrers'>;
+
+/** A layer that is to be read. */
+interface Candidate {
+  way: Found['way'];
+  where: string;
+  manifestDigest: Digest;
+  layer: Descriptor;
+}
+
+/**
+ * All that a registry holds which says that it signs or attests one manifest: the tags `sha256-<hex>.sig` and `.att` of cosign's first format, and what
+ * refers to it (API, or fallback tag). Nothing is verified. What cannot be read because of how it was stored is skipped, with the reason: anybody who may
+ * push could store it. That the registry is away, denies, or serves other bytes than it names, is an error: it must not look like an unsigned image.
+ * @throws RegistryError FB3804 to FB3807
+ */
+export async function findSignatures(
+  client: Reader,
+  image: ImageAt,
+  options: { signal: AbortSignal },
+): Promise<Findings> {
+  const skipped: Skipped[] = [];
+  const tag = image.digest.replace(':', '-');
+  const [signed, attested, referring] = [
+    await ofTag(client, image, `${tag}.sig`, 'simple-signing', options, skipped),
+    await ofTag(client, image, `${tag}.att`, 'envelope', options, skipped),
+    await ofReferrers(client, image, options, skipped),
+  ];
+  const chosen = affordable([...signed, ...attested, ...referring], skipped);
+  const read = await inOrder(chosen, (candidate) => readLayer(client, image, candidate, options, skipped));
+  return { found: read.filter((found) => found !== undefined), skipped };
+}
+
+/** The layers of an image under a tag. The tag says what they are, as it does to cosign. */
+async function ofTag(
+  client: Reader,
+  image: ImageAt,
+  tag: string,
+  way: Found['way'],
+  options: { signal: AbortSignal },
+  skipped: Skipped[],
+): Promise<Candidate[]> {
+  const where = `${canonicalName(image)}:${tag}`;
+  const manifest = await orSkip(where, skipped, async () => {
+    try {
+      return await client.manifest(image, tag, options);
+    } catch (error) {
+      if (isRegistryError(error, 'gone')) return undefined;
+      throw error;
+    }
+  });
+  if (manifest === undefined) return [];
+  const { content, digest } = manifest;
+  if (content.kind === 'index') {
+    skipped.push({ where, why: 'it is an index, which is no place of signatures' });
+    return [];
+  }
+  return content.layers.map((layer, at) => ({
+    way,
+    where: `${where}, layer ${at}`,
+    manifestDigest: digest,
+    layer,
+  }));
+}
+
+async function ofReferrers(
+  client: Reader,
+  image: ImageAt,
+  options: { signal: AbortSignal },
+  skipped: Skipped[],
+): Promise<Candidate[]> {
+  const name = canonicalName(image);
+  const list = await orSkip(`referrers of ${name}@${image.digest}`, skipped, () =>
+    client.referrers(image, image.digest, options),
+  );
+  if (list === undefined) return [];
+  const likely = new Map(
+    list.descriptors
+      .filter(({ artifactType: type }) => signatureLike.has(type) || type?.startsWith(bundleType))
+      .map((descriptor) => [descriptor.digest, descriptor]),
+  );
+  const looked = [...likely.values()].slice(0, MOST_FOUND);
+  const more = likely.size - looked.length;
+  if (more > 0 || list.truncated)
+    skipped.push({
+      where: `referrers of ${name}@${image.digest}`,
+      why: list.truncated
+        ? `there are more than the ${list.descriptors.length} that were listed`
+        : `${more} more than the ${MOST_FOUND} that are read`,
+    });
+  const each = await inOrder(looked, async ({ digest, size }) => {
+    const where = `${name}@${digest}`;
+    if (!isDigest(digest)) return skip(skipped, where, 'its digest is not SHA-256');
+    if (size > MOST_BYTES) return skip(skipped, where, tooLarge(size));
+    const manifest = await orSkip(where, skipped, () => client.manifest(image, digest, options));
+    if (manifest?.content.kind === 'index') return skip(skipped, where, 'it is an index');
+    return manifest === undefined ? [] : layersOf(image, manifest.content, digest, where, skipped);
+  });
+  return each.flat();
+}
+
+function layersOf(
+  image: ImageAt,
+  { layers, subject }: ImageManifest,
+  manifestDigest: Digest,
+  where: string,
+  skipped: Skipped[],
+): Candidate[] {
+  if (subject?.digest !== image.digest)
+    return skip(skipped, where, 'it is listed as a referrer, and refers to something else');
+  const isBundle = layers.some(({ mediaType }) => mediaType.startsWith(bundleType));
+  if (isBundle && layers.length !== 1) return skip(skipped, where, 'it has something beside its bundle');
+  return layers.flatMap((layer, at) => {
+    const way = isBundle ? 'bundle' : wayOfLayer.get(layer.mediaType);
+    return way === undefined ? [] : [{ way, where: `${where}, layer ${at}`, manifestDigest, layer }];
+  });
+}
+
+/** As many as one image may have, of the sizes that they say; `readLayer` sees to it that they have them. */
+function affordable(candidates: readonly Candidate[], skipped: Skipped[]): Candidate[] {
+  let bytes = 0;
+  const chosen: Candidate[] = [];
+  for (const candidate of candidates) {
+    const { where, layer } = candidate;
+    if (!isDigest(layer.digest)) skip(skipped, where, 'its digest is not SHA-256');
+    else if (layer.size > MOST_BYTES) skip(skipped, where, tooLarge(layer.size));
+    else if (chosen.length >= MOST_FOUND)
+      skip(skipped, where, `it is more than the ${MOST_FOUND} that are read`);
+    else if (bytes + layer.size > MOST_BYTES_TOGETHER)
+      skip(skipped, where, `together with those before it, it exceeds ${MOST_BYTES_TOGETHER} bytes`);
+    else {
+      bytes += layer.size;
+      chosen.push(candidate);
+    }
+  }
+  return chosen;
+}
+
+async function readLayer(
+  client: Reader,
+  image: ImageAt,
+  { way, where, manifestDigest, layer }: Candidate,
+  { signal }: { signal: AbortSignal },
+  skipped: Skipped[],
+): Promise<Found | undefined> {
+  const { digest, size, annotations = {} } = layer;
+  if (!isDigest(digest)) return undefined;
+  const bytes = await orSkip(where, skipped, () => client.blob(image, digest, { signal, maxBytes: size }));
+  if (bytes === undefined) return undefined;
+  if (bytes.length !== size) {
+    skip(skipped, where, `it has ${bytes.length} bytes, and its manifest says ${size}`);
+    return undefined;
+  }
+  const at = { where, manifestDigest };
+  switch (way) {
+    case 'simple-signing':
+      return { way, ...at, payload: bytes, annotations };
+    case 'envelope':
+      return { way, ...at, envelope: bytes, annotations };
+    case 'bundle':
+      return { way, ...at, bundle: bytes };
+  }
+}
+
+/** undefined, and noted, when what is stored cannot be read. What is wrong with the registry is thrown. */
+async function orSkip<T>(where: string, skipped: Skipped[], read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!isRegistryError(error, 'gone', 'malformed', 'too-large')) throw error;
+    skipped.push({ where, why: error.message });
+    return undefined;
+  }
+}
+
+function skip(skipped: Skipped[], where: string, why: string): [] {
+  skipped.push({ where, why });
+  return [];
+}
+
+function tooLarge(size: number): string {
+  return `it has ${size} bytes; ${MOST_BYTES} are read at most`;
+}
+
+/** A few at once, so that an image with many signatures is no burden to its registry. */
+async function inOrder<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let at = 0; at < items.length; at += AT_ONCE)
+    results.push(...(await Promise.all(items.slice(at, at + AT_ONCE).map(work))));
+  return results;
+}
