@@ -1,0 +1,49 @@
+import { bundleFromJSON, ValidationError, type Bundle } from '@sigstore/bundle';
+import { toSignedEntity, type SignedEntity } from '@sigstore/verify';
+import type { Digest } from '../../../domain/json.ts';
+import type { FoundBundle } from './found.ts';
+import { provenanceOf } from './provenance.ts';
+import { proveSigner } from './signer.ts';
+import { readJson, readStatement, signaturePredicate } from './statement.ts';
+import type { Trust } from './trusted-root.ts';
+import { Refusal, type Verified } from './verified.ts';
+
+/**
+ * Verifies a Sigstore bundle about `image`: a signature when its predicate is cosign's, else an attestation.
+ * @throws Refusal
+ */
+export function verifyBundle(found: FoundBundle, image: Digest, trust: Trust, now: Date): Verified {
+  const bundle = parsed(found.bundle);
+  if (bundle.content.$case !== 'dsseEnvelope') {
+    throw new Refusal('wrong-payload-type', 'the bundle signs bare bytes, not an in-toto statement');
+  }
+  return verifyEnvelopeOf(found.where, bundle.content.dsseEnvelope, toSignedEntity(bundle), {
+    image,
+    trust,
+    now,
+  });
+}
+
+/** Verifies a DSSE envelope that holds an in-toto statement, whatever carried it. @throws Refusal */
+export function verifyEnvelopeOf(
+  where: string,
+  envelope: { payloadType: string; payload: Buffer },
+  entity: SignedEntity,
+  { image, trust, now }: { image: Digest; trust: Trust; now: Date },
+): Verified {
+  const proven = proveSigner(entity, trust, now);
+  const { predicateType, predicate } = readStatement(envelope, image);
+  if (predicateType === signaturePredicate) return { where, ...proven };
+  const provenance = provenanceOf(predicateType, predicate);
+  return { where, ...proven, predicateType, ...(provenance === undefined ? {} : { provenance }) };
+}
+
+function parsed(bytes: Uint8Array): Bundle {
+  const value = readJson(bytes);
+  try {
+    return bundleFromJSON(value);
+  } catch (error) {
+    const fields = error instanceof ValidationError ? `: ${error.fields.join(', ')}` : '';
+    throw new Refusal('unreadable', `it is no whole Sigstore bundle${fields}`, error);
+  }
+}

@@ -1,0 +1,38 @@
+import { toDSSEBundle } from '@sigstore/bundle';
+import { toSignedEntity } from '@sigstore/verify';
+import { z } from 'zod';
+import type { Digest } from '../../../domain/json.ts';
+import { readAnnotations } from './annotations.ts';
+import { verifyEnvelopeOf } from './bundle.ts';
+import type { FoundEnvelope } from './found.ts';
+import { issueOf, readJson } from './statement.ts';
+import type { Trust } from './trusted-root.ts';
+import { Refusal, type Verified } from './verified.ts';
+
+/** https://github.com/secure-systems-lab/dsse/blob/master/envelope.md; more signatures than one are not verified by anybody. */
+const envelopeSchema = z.object({
+  payloadType: z.string(),
+  payload: z.base64().min(1),
+  signatures: z.tuple([z.object({ sig: z.base64().min(1) })]),
+});
+
+/**
+ * Verifies a layer of a `.att` tag as an attestation of `image`. cosign has such a layer timestamped as a whole, which
+ * @sigstore/verify cannot check: one with a timestamp is refused.
+ * @throws Refusal
+ */
+export function verifyEnvelope(found: FoundEnvelope, image: Digest, trust: Trust, now: Date): Verified {
+  const parsed = envelopeSchema.safeParse(readJson(found.envelope));
+  if (!parsed.success) throw new Refusal('unreadable', `it is no envelope: ${issueOf(parsed.error)}`);
+  const { payloadType, payload, signatures } = parsed.data;
+  const envelope = { payloadType, payload: Buffer.from(payload, 'base64') };
+  const { signature } = toSignedEntity(
+    toDSSEBundle({
+      artifact: envelope.payload,
+      artifactType: payloadType,
+      signature: Buffer.from(signatures[0].sig, 'base64'),
+    }),
+  );
+  const entity = { signature, ...readAnnotations(found.annotations) };
+  return verifyEnvelopeOf(found.where, envelope, entity, { image, trust, now });
+}

@@ -1,0 +1,57 @@
+import { createHash, timingSafeEqual, verify, type KeyObject } from 'node:crypto';
+import type { SignedEntity } from '@sigstore/verify';
+import { z } from 'zod';
+import type { Digest } from '../../../domain/json.ts';
+import { readAnnotations, signatureAnnotation } from './annotations.ts';
+import type { FoundSimpleSigning } from './found.ts';
+import { proveSigner } from './signer.ts';
+import { issueOf, readJson } from './statement.ts';
+import type { Trust } from './trusted-root.ts';
+import { Refusal, type Verified } from './verified.ts';
+
+/** https://github.com/containers/image/blob/main/docs/containers-signature.5.md, with the type that cosign gives it. */
+const payloadSchema = z.object({
+  critical: z.object({
+    type: z.literal('cosign container image signature'),
+    image: z.object({ 'docker-manifest-digest': z.string() }),
+  }),
+});
+
+const base64 = z.base64().min(1);
+
+/** Verifies a layer of a `.sig` tag as a signature of `image`. @throws Refusal */
+export function verifySimpleSigning(
+  { where, payload, annotations }: FoundSimpleSigning,
+  image: Digest,
+  trust: Trust,
+  now: Date,
+): Verified {
+  const encoded = base64.safeParse(annotations[signatureAnnotation]);
+  if (!encoded.success) {
+    throw new Refusal('unreadable', `${signatureAnnotation}: no signature in base64`);
+  }
+  const signature = contentOf(payload, Buffer.from(encoded.data, 'base64'));
+  const proven = proveSigner({ signature, ...readAnnotations(annotations) }, trust, now);
+
+  const parsed = payloadSchema.safeParse(readJson(payload));
+  if (!parsed.success) {
+    throw new Refusal('unreadable', `the payload is no cosign signature: ${issueOf(parsed.error)}`);
+  }
+  const signed = parsed.data.critical.image['docker-manifest-digest'];
+  if (signed !== image) throw new Refusal('wrong-subject', `it is about ${signed}, not about ${image}`);
+  return { where, ...proven };
+}
+
+/** @sigstore/verify names the hash itself, and so cannot verify Ed25519: here the kind of key decides. */
+function contentOf(payload: Uint8Array, signature: Buffer): SignedEntity['signature'] {
+  const digest = createHash('sha256').update(payload).digest();
+  const isDigest = (other: Buffer) => other.length === digest.length && timingSafeEqual(other, digest);
+  return {
+    signature,
+    compareSignature: (other: Buffer) => other.equals(signature),
+    compareDigest: isDigest,
+    compareSignedDigest: isDigest,
+    verifySignature: (key: KeyObject) =>
+      verify(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', payload, key, signature),
+  };
+}
