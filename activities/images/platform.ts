@@ -57,21 +57,20 @@ export function platformChild(
   const wanted = formatPlatform(platform);
   if (platform.os === 'unknown' || platform.architecture === 'unknown')
     throw unusable(`a platform must be known, and ${oneLine(wanted, 100)} is not`);
-  const images = index.manifests.filter(
-    ({ artifactType }) => artifactType === undefined || artifactType === '',
-  );
   for (const { mediaType, digest, platform: its } of index.manifests) {
     if (indexType.test(mediaType))
       throw unusable(
         `${where} holds another index, ${oneLine(digest, 100)}: which image runs cannot be told`,
       );
-    if (its === undefined && images.some((one) => one.digest === digest))
+    if (its === undefined)
       throw unusable(`${where} holds ${oneLine(digest, 100)} for no platform, so that any node may run it`);
   }
-  const fitting = images.filter((child) => child.platform !== undefined && fits(child.platform, platform));
+  const fitting = index.manifests.filter(
+    (child) => child.platform !== undefined && fits(child.platform, platform),
+  );
   const [first] = fitting;
   if (first === undefined)
-    throw unusable(`${where} has no image for ${oneLine(wanted, 100)}; it has ${offered(images)}`);
+    throw unusable(`${where} has no image for ${oneLine(wanted, 100)}; it has ${offered(index.manifests)}`);
   if (fitting.some(({ digest }) => digest !== first.digest))
     throw unusable(`${where} has several images for ${oneLine(wanted, 100)}: ${offered(fitting)}`);
   const { digest } = first;

@@ -187,14 +187,10 @@ async function readLayer(
     return undefined;
   }
   const at = { where, manifestDigest };
-  switch (way) {
-    case 'simple-signing':
-      return { way, ...at, payload: bytes, annotations };
-    case 'envelope':
-      return { way, ...at, envelope: bytes, annotations };
-    case 'bundle':
-      return { way, ...at, bundle: bytes };
-  }
+  if (way === 'bundle') return { way, ...at, bundle: bytes };
+  return way === 'envelope'
+    ? { way, ...at, envelope: bytes, annotations }
+    : { way, ...at, payload: bytes, annotations };
 }
 
 /** undefined, and noted, when what is stored cannot be read. What is wrong with the registry is thrown. */
