@@ -17,6 +17,8 @@ export interface ImageEvidence {
   skipped: readonly Skipped[];
 }
 
+const mostAlike = 3;
+
 /** One piece of a rule, met by something verified or not met. */
 type Finding = { met: Verified; reason: ImageReason } | { reasons: ImageReason[] };
 
@@ -69,15 +71,12 @@ function signature(rule: ImageRule, { claims }: ImageEvidence, policy: ImagePoli
       reasons.push(at(claim.where, objection));
     }
   }
-  if (reasons.length > 0) return { reasons };
-  const attested = claims.length > 0;
-  return {
-    reasons: [
-      attested
-        ? reason('attestation-only', 'there are attestations, and no signature')
-        : reason('unsigned', 'there is no signature'),
-    ],
-  };
+  if (claims.length === 0) reasons.push(reason('unsigned', 'there is no signature'));
+  const verified = claims.filter((claim): claim is Verified => !('refused' in claim));
+  if (verified.length > 0 && verified.every(({ predicateType }) => predicateType !== undefined)) {
+    reasons.push(reason('attestation-only', 'there are attestations, and no signature'));
+  }
+  return { reasons };
 }
 
 function attestation(
@@ -131,11 +130,22 @@ const at = (where: string, { code, text }: ImageReason): ImageReason => ({
 });
 const refused = (reasons: ImageReason[]): ImageJudgement => ({
   verdict: 'refused',
-  reasons: distinct(reasons),
+  reasons: fewer(distinct(reasons)),
 });
 
 function distinct(reasons: ImageReason[]): ImageReason[] {
   return [...new Map(reasons.map((one) => [`${one.code} ${one.text}`, one])).values()];
+}
+
+/** Whoever can push can add a hundred signatures to each image: a few of a kind tell as much, and fit a history. */
+function fewer(reasons: ImageReason[]): ImageReason[] {
+  return Object.values(Object.groupBy(reasons, ({ code }) => code)).flatMap((alike) => {
+    const kept = alike.slice(0, mostAlike);
+    const left = alike.length - kept.length;
+    return kept.map((one, index) =>
+      left > 0 && index === mostAlike - 1 ? reason(one.code, `${one.text} (and ${left} more such)`) : one,
+    );
+  });
 }
 
 function described({ where, by, signedAt }: Verified): string {

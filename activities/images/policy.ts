@@ -10,7 +10,12 @@ const instant = z.iso.datetime({
   offset: true,
   error: 'must be a time with its zone, such as 2026-11-23T18:00:00Z',
 });
-const name = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, 'must be 1 to 100 of A-Z a-z 0-9 . _ -');
+const name = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/,
+    'must be 1 to 100 of A-Z a-z 0-9 . _ -, and begin with a letter or digit',
+  );
 const digest = z.custom<Digest>(
   (value) => typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value),
   'must be sha256: and 64 lower-case hexadecimal digits',
@@ -184,7 +189,9 @@ export function trustOf(policy: ImagePolicy, trustedRoot?: string): Trust {
   return { keys, root: readTrustedRoot(trustedRoot, policy.trustedRoot) };
 }
 
-/** The key, or what is wrong with it. Only kinds for which cosign and @sigstore/verify agree on the hash. */
+const curves = ['prime256v1', 'secp384r1', 'secp521r1'];
+
+/** The key, or what is wrong with it. */
 function usableKey(pem: string): KeyObject | string {
   if (!pem.trimStart().startsWith('-----BEGIN PUBLIC KEY-----')) {
     return 'must be a public key in PEM (-----BEGIN PUBLIC KEY-----)';
@@ -198,7 +205,7 @@ function usableKey(pem: string): KeyObject | string {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
   const usable =
     type === 'ed25519' ||
-    (type === 'ec' && details?.namedCurve === 'prime256v1') ||
+    (type === 'ec' && curves.includes(details?.namedCurve ?? '')) ||
     (type === 'rsa' && (details?.modulusLength ?? 0) >= 2_048);
-  return usable ? key : 'must be ECDSA P-256, Ed25519, or RSA of 2048 bits or more';
+  return usable ? key : 'must be ECDSA (P-256, P-384 or P-521), Ed25519, or RSA of 2048 bits or more';
 }

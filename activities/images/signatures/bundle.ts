@@ -1,6 +1,8 @@
+import { dsse } from '@sigstore/core';
 import { bundleFromJSON, ValidationError, type Bundle } from '@sigstore/bundle';
 import { toSignedEntity, type SignedEntity } from '@sigstore/verify';
 import type { Digest } from '../../../domain/json.ts';
+import { contentOf } from './content.ts';
 import type { FoundBundle } from './found.ts';
 import { provenanceOf } from './provenance.ts';
 import { proveSigner } from './signer.ts';
@@ -17,21 +19,26 @@ export function verifyBundle(found: FoundBundle, image: Digest, trust: Trust, no
   if (bundle.content.$case !== 'dsseEnvelope') {
     throw new Refusal('wrong-payload-type', 'the bundle signs bare bytes, not an in-toto statement');
   }
-  return verifyEnvelopeOf(found.where, bundle.content.dsseEnvelope, toSignedEntity(bundle), {
-    image,
-    trust,
-    now,
-  });
+  const { dsseEnvelope } = bundle.content;
+  const { signature, ...evidence } = toSignedEntity(bundle);
+  return verifyEnvelopeOf(
+    found.where,
+    dsseEnvelope,
+    { ...evidence, signature: signature.signature },
+    { image, trust, now },
+  );
 }
 
 /** Verifies a DSSE envelope that holds an in-toto statement, whatever carried it. @throws Refusal */
 export function verifyEnvelopeOf(
   where: string,
   envelope: { payloadType: string; payload: Buffer },
-  entity: SignedEntity,
+  { signature, ...evidence }: Omit<SignedEntity, 'signature'> & { signature: Buffer },
   { image, trust, now }: { image: Digest; trust: Trust; now: Date },
 ): Verified {
-  const proven = proveSigner(entity, trust, now);
+  const { payloadType, payload } = envelope;
+  const content = contentOf(dsse.preAuthEncoding(payloadType, payload), signature, payload);
+  const proven = proveSigner({ signature: content, ...evidence }, trust, now);
   const { predicateType, predicate } = readStatement(envelope, image);
   if (predicateType === signaturePredicate) return { where, ...proven };
   const provenance = provenanceOf(predicateType, predicate);

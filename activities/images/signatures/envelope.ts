@@ -1,5 +1,3 @@
-import { toDSSEBundle } from '@sigstore/bundle';
-import { toSignedEntity } from '@sigstore/verify';
 import { z } from 'zod';
 import type { Digest } from '../../../domain/json.ts';
 import { readAnnotations } from './annotations.ts';
@@ -26,13 +24,7 @@ export function verifyEnvelope(found: FoundEnvelope, image: Digest, trust: Trust
   if (!parsed.success) throw new Refusal('unreadable', `it is no envelope: ${issueOf(parsed.error)}`);
   const { payloadType, payload, signatures } = parsed.data;
   const envelope = { payloadType, payload: Buffer.from(payload, 'base64') };
-  const { signature } = toSignedEntity(
-    toDSSEBundle({
-      artifact: envelope.payload,
-      artifactType: payloadType,
-      signature: Buffer.from(signatures[0].sig, 'base64'),
-    }),
-  );
-  const entity = { signature, ...readAnnotations(found.annotations) };
+  const [{ sig }] = signatures;
+  const entity = { ...readAnnotations(found.annotations), signature: Buffer.from(sig, 'base64') };
   return verifyEnvelopeOf(found.where, envelope, entity, { image, trust, now });
 }

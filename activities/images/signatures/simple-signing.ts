@@ -1,8 +1,7 @@
-import { createHash, timingSafeEqual, verify, type KeyObject } from 'node:crypto';
-import type { SignedEntity } from '@sigstore/verify';
 import { z } from 'zod';
 import type { Digest } from '../../../domain/json.ts';
 import { readAnnotations, signatureAnnotation } from './annotations.ts';
+import { contentOf } from './content.ts';
 import type { FoundSimpleSigning } from './found.ts';
 import { proveSigner } from './signer.ts';
 import { issueOf, readJson } from './statement.ts';
@@ -30,7 +29,7 @@ export function verifySimpleSigning(
   if (!encoded.success) {
     throw new Refusal('unreadable', `${signatureAnnotation}: no signature in base64`);
   }
-  const signature = contentOf(payload, Buffer.from(encoded.data, 'base64'));
+  const signature = contentOf(Buffer.from(payload), Buffer.from(encoded.data, 'base64'));
   const proven = proveSigner({ signature, ...readAnnotations(annotations) }, trust, now);
 
   const parsed = payloadSchema.safeParse(readJson(payload));
@@ -40,18 +39,4 @@ export function verifySimpleSigning(
   const signed = parsed.data.critical.image['docker-manifest-digest'];
   if (signed !== image) throw new Refusal('wrong-subject', `it is about ${signed}, not about ${image}`);
   return { where, ...proven };
-}
-
-/** @sigstore/verify names the hash itself, and so cannot verify Ed25519: here the kind of key decides. */
-function contentOf(payload: Uint8Array, signature: Buffer): SignedEntity['signature'] {
-  const digest = createHash('sha256').update(payload).digest();
-  const isDigest = (other: Buffer) => other.length === digest.length && timingSafeEqual(other, digest);
-  return {
-    signature,
-    compareSignature: (other: Buffer) => other.equals(signature),
-    compareDigest: isDigest,
-    compareSignedDigest: isDigest,
-    verifySignature: (key: KeyObject) =>
-      verify(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', payload, key, signature),
-  };
 }

@@ -1,0 +1,125 @@
+/**
+ * Has real cosign sign and attest images in a real registry, and keeps what it pushed for test/unit/images:
+ * `COSIGN=<path of cosign> node test/support/make-image-fixtures.ts`
+ */
+import { execFile } from 'node:child_process';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { hash } from 'bcryptjs';
+import { createRegistryClient } from '../../activities/images/registry/client.ts';
+import { isDigest } from '../../activities/images/reference.ts';
+import { findSignatures } from '../../activities/images/signatures/find.ts';
+import { startRegistry } from '../../testbed/registry.ts';
+import { Secret } from '../../domain/secret.ts';
+import { stored } from './image-fixtures.ts';
+
+const cosign = process.env['COSIGN'] ?? 'cosign';
+const user = 'signer';
+const password = 'of-images';
+const repository = 'shop/api';
+
+const directory = await mkdtemp(join(tmpdir(), 'firebreak-cosign-'));
+const run = async (...args: string[]): Promise<string> => {
+  const env = { ...process.env, COSIGN_PASSWORD: '', HOME: directory };
+  const { stdout } = await promisify(execFile)(cosign, args, { cwd: directory, env });
+  return stdout;
+};
+
+/** Imports a key into cosign's own format. @returns the public key in PEM */
+async function importKey(name: string, privateKey: KeyObject): Promise<string> {
+  const pem = join(directory, `${name}.pem`);
+  await writeFile(pem, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
+  await run('import-key-pair', '--key', pem, '--output-key-prefix', name, '--yes');
+  return readFile(join(directory, `${name}.pub`), 'utf8');
+}
+
+const registry = await startRegistry({ htpasswd: `${user}:${await hash(password, 4)}\n` });
+try {
+  const keys = {
+    ecdsa: await importKey('ecdsa', generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey),
+    p384: await importKey('p384', generateKeyPairSync('ec', { namedCurve: 'P-384' }).privateKey),
+    p521: await importKey('p521', generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey),
+    ed25519: await importKey('ed25519', generateKeyPairSync('ed25519').privateKey),
+    rsa: await importKey('rsa', generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey),
+  };
+  await writeFile(
+    join(directory, 'provenance.json'),
+    JSON.stringify({
+      buildDefinition: {
+        buildType: 'https://ci.example/build/v1',
+        externalParameters: {
+          workflow: { repository: 'https://git.example/shop/api', ref: 'refs/heads/main' },
+        },
+      },
+      runDetails: { builder: { id: 'https://ci.example/builder@v1' } },
+    }),
+  );
+  await writeFile(join(directory, 'bill.json'), JSON.stringify({ spdxVersion: 'SPDX-2.3', packages: [] }));
+
+  const client = createRegistryClient({
+    registries: [
+      {
+        host: registry.host,
+        url: registry.url,
+        credentials: async () => ({ username: user, password: new Secret(password) }),
+      },
+    ],
+  });
+  const offline = ['--use-signing-config=false', '--tlog-upload=false', '--yes'];
+  const access = [`--registry-username=${user}`, `--registry-password=${password}`];
+  const formats = { 'first format': ['--new-bundle-format=false'], bundle: ['--new-bundle-format=true'] };
+  const work: Record<string, (image: string) => Promise<string>> = {};
+  for (const [format, flags] of Object.entries(formats)) {
+    for (const key of Object.keys(keys)) {
+      work[`signed, ${key}, ${format}`] = (image) =>
+        run('sign', '--key', `${key}.key`, ...offline, ...access, ...flags, image);
+    }
+    for (const [what, file] of [
+      ['slsaprovenance1', 'provenance.json'],
+      ['spdxjson', 'bill.json'],
+    ]) {
+      work[`attested, ${what}, ${format}`] = (image) =>
+        run(
+          'attest',
+          '--key',
+          'ecdsa.key',
+          '--type',
+          `${what}`,
+          '--predicate',
+          `${file}`,
+          ...offline,
+          ...access,
+          ...flags,
+          image,
+        );
+    }
+  }
+
+  const images: Record<string, unknown> = {};
+  for (const [name, sign] of Object.entries(work)) {
+    const digest = await registry.push(user, password, repository, 'v1');
+    if (!isDigest(digest)) throw new Error(`the registry names no digest: ${digest}`);
+    await sign(`${registry.host}/${repository}@${digest}`);
+    const at = { registry: registry.host, repository, digest };
+    const { found, skipped } = await findSignatures(client, at, { signal: AbortSignal.timeout(30_000) });
+    if (found.length !== 1 || skipped.length > 0) {
+      throw new Error(`${name}: ${found.length} found, skipped ${JSON.stringify(skipped)}`);
+    }
+    images[name] = {
+      digest,
+      found: found.map((one) => ({
+        ...stored(one),
+        where: one.where.replace(registry.host, 'registry.example'),
+      })),
+    };
+  }
+  const [version = ''] = /v[0-9.]+/.exec(await run('version')) ?? [];
+  const file = new URL('../unit/images/cosign.json', import.meta.url);
+  await writeFile(file, `${JSON.stringify({ cosign: version, keys, images }, undefined, 2)}\n`);
+} finally {
+  await registry.stop();
+  await rm(directory, { recursive: true, force: true });
+}
