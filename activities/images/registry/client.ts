@@ -141,7 +141,7 @@ export function createRegistryClient(options: RegistryClientOptions): RegistryCl
         { ...call, repository: from.repository, url, proven: true, signal },
         attempts,
       );
-      prove(answer.body, digest, { registry: from.registry, operation: call.operation });
+      prove(answer.body, digest, { registry: endpoint.name, operation: call.operation });
       return answer;
     };
     for (const mirror of mirrors) {

@@ -24,6 +24,8 @@ export interface EndpointRead {
 
 /** A registry or a mirror, at one address. Credentials and tokens go there, and where `tokenHosts` says; never after a redirect elsewhere. */
 export interface Endpoint {
+  /** `registry.example (mirror m.example)`: for messages. */
+  name: string;
   urlOf(repository: string, path: string, query?: { [name: string]: string }): URL;
   /**
    * A GET, tried again while the registry is busy or away.
@@ -155,6 +157,7 @@ export function createEndpoint(
   }
 
   return {
+    name: registry,
     urlOf(repository, path, query = {}) {
       const url = new URL(`/v2/${config.prefix}${repository}/${path}`, config.origin);
       for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);

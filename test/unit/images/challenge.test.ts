@@ -60,7 +60,10 @@ test.each([
 });
 
 test('any header is read in time, without an error', () => {
-  const noise = fc.string({ unit: fc.constantFrom(...'aB= ,"\\\t/', 'Bearer ', 'realm='), maxLength: 300 });
+  const noise = fc.string({
+    unit: fc.constantFrom(...Array.from('aB= ,"\\\t/'), 'Bearer ', 'realm='),
+    maxLength: 300,
+  });
   fc.assert(fc.property(noise, (header) => void parseChallenges(header)));
   const began = performance.now();
   for (const unit of ['a ', 'a=', '"\\', 'a="', ',', '\\"']) parseChallenges(`Bearer ${unit.repeat(8_000)}`);

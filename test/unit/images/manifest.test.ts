@@ -42,7 +42,7 @@ test.each([
   ['a key in capitals, which Go takes for the same', { ...index, Manifests: [one] }, INDEX, '"Manifests"'],
   [
     'a key of the Kelvin sign',
-    `{"${'\u212A'}ind":1,"mediaType":"${OCI}","\u017Fchemaversion":2}`,
+    `{"\u212Aind":1,"mediaType":"${OCI}","\u017Fchemaversion":2}`,
     OCI,
     'to others',
   ],
