@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { FirebreakError } from '../domain/errors.ts';
 import { failureOfAws, isAwsError } from './aws/errors.ts';
+import { failureOfRegistry, RegistryError } from './images/registry/errors.ts';
 import { failureOfKubernetes, KubernetesError } from './kubernetes/errors.ts';
 import { failureOfService, ServiceError } from './service/errors.ts';
 
@@ -14,6 +15,7 @@ export function toFailure(error: unknown): unknown {
   }
   if (error instanceof KubernetesError) return failureOfKubernetes(error);
   if (error instanceof ServiceError) return failureOfService(error);
+  if (error instanceof RegistryError) return failureOfRegistry(error);
   return isAwsError(error) ? failureOfAws(error) : error;
 }
 

@@ -130,12 +130,12 @@ test('what is not there is FB3803', async () => {
   const client = direct();
   const none = sha256('nothing');
   for (const call of [
-    client.manifest(from, 'v2', { signal: signal() }),
-    client.manifest(from, none, { signal: signal() }),
-    client.blob(from, none, { signal: signal() }),
-    client.tags({ ...from, repository: 'shop/none' }, { signal: signal() }),
+    () => client.manifest(from, 'v2', { signal: signal() }),
+    () => client.manifest(from, none, { signal: signal() }),
+    () => client.blob(from, none, { signal: signal() }),
+    () => client.tags({ ...from, repository: 'shop/none' }, { signal: signal() }),
   ])
-    expect(await failure(call)).toMatchObject({ code: 'FB3803', status: 404 });
+    expect(await failure(call())).toMatchObject({ code: 'FB3803', status: 404 });
 });
 
 test('the password is asked for once, then it is known how', async () => {
@@ -190,12 +190,12 @@ test('other bytes than the digest names are found out: FB3804', async () => {
   const config = sha256('a blob');
   const client = fronted();
   for (const call of [
-    client.manifest(from, digest, { signal: signal() }),
+    () => client.manifest(from, digest, { signal: signal() }),
     // The registry itself says which digest the tag has.
-    client.manifest(from, 'v1', { signal: signal() }),
-    client.blob(from, config, { signal: signal() }),
+    () => client.manifest(from, 'v1', { signal: signal() }),
+    () => client.blob(from, config, { signal: signal() }),
   ])
-    expect(await failure(call)).toMatchObject({ code: 'FB3804', class: 'lied' });
+    expect(await failure(call())).toMatchObject({ code: 'FB3804', class: 'lied' });
   const message = (await failure(client.blob(from, config, { signal: signal() }))).message;
   expect(message).toContain(config);
   expect(message).toContain(sha256('{"schemaVersion":2}'));

@@ -22,7 +22,7 @@ export function pusher(url: string, repository: string, headers: Record<string, 
   const base = `${url}/v2/${repository}`;
   async function send(
     address: string | URL,
-    init: { method: string; body?: BodyInit; headers?: Record<string, string> },
+    init: { method: string; body?: Uint8Array<ArrayBuffer>; headers?: Record<string, string> },
   ): Promise<Response> {
     const answer = await fetch(address, { ...init, headers: { ...headers, ...init.headers } });
     const text = await answer.text();

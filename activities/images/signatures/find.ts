@@ -12,7 +12,7 @@ export interface ImageAt extends Repository {
 
 export const MOST_FOUND = 100;
 /** Bytes of one signature or attestation, as its manifest has them. */
-export const MOST_BYTES = 4 * 1024 * 1024;
+const MOST_BYTES = 4 * 1024 * 1024;
 /** Bytes of all of them. */
 const MOST_BYTES_TOGETHER = 64 * 1024 * 1024;
 const AT_ONCE = 4;
