@@ -161,7 +161,7 @@ export type ImageRule = ImagePolicy['images'][number];
 
 /**
  * Checks what a policy file says.
- * @throws FirebreakError FB3810 with every fault found
+ * @throws FirebreakError FB3811 with every fault found
  */
 export function parseImagePolicy(value: unknown): ImagePolicy {
   const parsed = policySchema.safeParse(value);
@@ -169,13 +169,13 @@ export function parseImagePolicy(value: unknown): ImagePolicy {
   const faults = parsed.error.issues.map(
     ({ path, message }) => `${path.join('.') || 'the file'}: ${message}`,
   );
-  throw new FirebreakError('FB3810', `the image policy is not valid\n${faults.join('\n')}`);
+  throw new FirebreakError('FB3811', `the image policy is not valid\n${faults.join('\n')}`);
 }
 
 /**
  * What signatures are verified against under a policy.
  * @param trustedRoot the text of the file that `policy.trustedRoot` names, when it does
- * @throws FirebreakError FB3811 when that text is missing, FB3812 and FB3813 as readTrustedRoot says
+ * @throws FirebreakError FB3812 when that text is missing, FB3813 and FB3814 as readTrustedRoot says
  */
 export function trustOf(policy: ImagePolicy, trustedRoot?: string): Trust {
   const keys = Object.entries(policy.keys).map(([keyName, { pem }]) => ({
@@ -184,7 +184,7 @@ export function trustOf(policy: ImagePolicy, trustedRoot?: string): Trust {
   }));
   if (policy.trustedRoot === undefined) return { keys };
   if (trustedRoot === undefined) {
-    throw new FirebreakError('FB3811', `trustedRoot.file: ${policy.trustedRoot.file} was not read`);
+    throw new FirebreakError('FB3812', `trustedRoot.file: ${policy.trustedRoot.file} was not read`);
   }
   return { keys, root: readTrustedRoot(trustedRoot, policy.trustedRoot) };
 }

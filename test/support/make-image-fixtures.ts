@@ -14,7 +14,7 @@ import { isDigest } from '../../activities/images/reference.ts';
 import { findSignatures } from '../../activities/images/signatures/find.ts';
 import { startRegistry } from '../../testbed/registry.ts';
 import { Secret } from '../../domain/secret.ts';
-import { stored } from './image-fixtures.ts';
+import type { Found } from '../../activities/images/signatures/found.ts';
 
 const cosign = process.env['COSIGN'] ?? 'cosign';
 const user = 'signer';
@@ -35,6 +35,15 @@ async function importKey(name: string, privateKey: KeyObject): Promise<string> {
   await run('import-key-pair', '--key', pem, '--output-key-prefix', name, '--yes');
   return readFile(join(directory, `${name}.pub`), 'utf8');
 }
+
+/** What was found as the file keeps it: bytes in base64. */
+const stored = (found: Found): object =>
+  Object.fromEntries(
+    Object.entries(found).map(([name, value]: [string, unknown]) => [
+      name,
+      value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
+    ]),
+  );
 
 const registry = await startRegistry({ htpasswd: `${user}:${await hash(password, 4)}\n` });
 try {
@@ -105,16 +114,12 @@ try {
     await sign(`${registry.host}/${repository}@${digest}`);
     const at = { registry: registry.host, repository, digest };
     const { found, skipped } = await findSignatures(client, at, { signal: AbortSignal.timeout(30_000) });
-    if (found.length !== 1 || skipped.length > 0) {
+    const [one] = found;
+    if (one === undefined || found.length > 1 || skipped.length > 0) {
       throw new Error(`${name}: ${found.length} found, skipped ${JSON.stringify(skipped)}`);
     }
-    images[name] = {
-      digest,
-      found: found.map((one) => ({
-        ...stored(one),
-        where: one.where.replace(registry.host, 'registry.example'),
-      })),
-    };
+    const where = one.where.replace(registry.host, 'registry.example');
+    images[name] = { digest, found: stored({ ...one, where }) };
   }
   const [version = ''] = /v[0-9.]+/.exec(await run('version')) ?? [];
   const file = new URL('../unit/images/cosign.json', import.meta.url);

@@ -7,8 +7,8 @@ import type { FoundBundle, FoundSimpleSigning } from '../../activities/images/si
 import { readTrustedRoot, type PinnedRoot } from '../../activities/images/signatures/trusted-root.ts';
 import { sha256, type Digest } from '../../domain/json.ts';
 
-export const payloadType = 'application/vnd.in-toto+json';
-export const signaturePredicate = 'https://sigstore.dev/cosign/sign/v1';
+const payloadType = 'application/vnd.in-toto+json';
+const signaturePredicate = 'https://sigstore.dev/cosign/sign/v1';
 const manifestDigest: Digest = `sha256:${'0'.repeat(64)}`;
 
 /** Who signs, and when: by a certificate when it names an identity, else by a key. */
@@ -51,6 +51,28 @@ interface Signed {
 
 const pair = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
+const bytes = (view: ArrayBufferView): Buffer => Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+
+const log = (baseUrl: string, publicKey: Buffer) => ({
+  baseUrl,
+  hashAlgorithm: HashAlgorithm.SHA2_256,
+  publicKey: {
+    rawBytes: publicKey,
+    keyDetails: PublicKeyDetails.PKIX_ECDSA_P256_SHA_256,
+    validFor: { start: new Date(0) },
+  },
+  logId: { keyId: hash('sha256', publicKey, 'buffer') },
+  checkpointKeyId: undefined,
+  operator: '',
+});
+const authority = (...certificates: Buffer[]) => ({
+  subject: undefined,
+  uri: '',
+  certChain: { certificates: certificates.map((rawBytes) => ({ rawBytes })) },
+  validFor: { start: new Date(0) },
+  operator: '',
+});
+
 /** Fulcio, its certificate log, Rekor and a timestamp authority, in memory and with clocks that can be set. */
 export async function createSigstore() {
   const clock = new Date();
@@ -58,27 +80,6 @@ export async function createSigstore() {
   const ca = await initializeCA(pair(), ctLog, clock);
   const tlog = await initializeTLog('https://rekor.example', pair(), clock);
   const tsa = await initializeTSA(pair(), clock);
-  const bytes = (view: ArrayBufferView): Buffer => Buffer.from(view.buffer, view.byteOffset, view.byteLength);
-
-  const log = (baseUrl: string, publicKey: Buffer) => ({
-    baseUrl,
-    hashAlgorithm: HashAlgorithm.SHA2_256,
-    publicKey: {
-      rawBytes: publicKey,
-      keyDetails: PublicKeyDetails.PKIX_ECDSA_P256_SHA_256,
-      validFor: { start: new Date(0) },
-    },
-    logId: { keyId: hash('sha256', publicKey, 'buffer') },
-    checkpointKeyId: undefined,
-    operator: '',
-  });
-  const authority = (...certificates: Buffer[]) => ({
-    subject: undefined,
-    uri: '',
-    certChain: { certificates: certificates.map((rawBytes) => ({ rawBytes })) },
-    validFor: { start: new Date(0) },
-    operator: '',
-  });
   const trustedRoot = JSON.stringify(
     TrustedRoot.toJSON({
       mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1',
@@ -224,7 +225,7 @@ export async function createSigstore() {
 }
 
 /** The public half of a key in PEM, as cosign writes it. */
-export function publicPem(key: KeyObject): string {
+function publicPem(key: KeyObject): string {
   return createPublicKey(key).export({ format: 'pem', type: 'spki' }).toString();
 }
 

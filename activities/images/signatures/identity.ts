@@ -18,7 +18,6 @@ const utf8String = 12;
  * @throws Refusal certificate-unsuitable, when it is not for signing code or names nobody, several or in odd characters
  */
 export function identityOf(certificate: X509Certificate): { identity: string; issuer: string } {
-  const unsuitable = (text: string) => new Refusal('certificate-unsuitable', text);
   const node = new NodeCertificate(certificate.root.toDER());
   if (node.ca) throw unsuitable("the certificate is an authority's, not a signer's");
   if (!(node.keyUsage ?? []).includes(codeSigning)) {
@@ -51,6 +50,8 @@ function issuerIn(certificate: X509Certificate): string | undefined {
   if (text === undefined || parts.length > 1) return undefined;
   return text.tag.isUniversal() && text.tag.number === utf8String ? printable(text.value) : undefined;
 }
+
+const unsuitable = (text: string): Refusal => new Refusal('certificate-unsuitable', text);
 
 /** The bytes as text when each is a printable ASCII character other than a space; else undefined. */
 function printable(bytes: Buffer | undefined): string | undefined {

@@ -62,13 +62,13 @@ const trustedRootSchema = z.object({
 
 /**
  * Reads a Sigstore TrustedRoot, such as `cosign trusted-root create` writes and `https://tuf-repo-cdn.sigstore.dev` serves.
- * @throws FirebreakError FB3812 when it is none, FB3813 when it is not the one that is pinned
+ * @throws FirebreakError FB3813 when it is none, FB3814 when it is not the one that is pinned
  */
 export function readTrustedRoot(text: string, pin: RootPin): PinnedRoot {
   const actual = sha256(text);
   if (actual !== pin.sha256) {
     throw new FirebreakError(
-      'FB3813',
+      'FB3814',
       `trustedRoot: the file is ${actual}, and the policy pins ${pin.sha256}: restore it, or review the new one and pin that`,
     );
   }
@@ -91,7 +91,7 @@ function materialOf(text: string): TrustMaterial {
           ? error.message
           : 'unreadable';
     throw new FirebreakError(
-      'FB3812',
+      'FB3813',
       `trustedRoot: the file is no Sigstore trusted root (${why}): fetch it again, and pin it`,
       {},
       error,

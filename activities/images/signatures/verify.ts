@@ -22,14 +22,9 @@ export function verifyFound(found: Found, image: Digest, trust: Trust, now: Date
 }
 
 function verified(found: Found, image: Digest, trust: Trust, now: Date): Verified {
-  switch (found.way) {
-    case 'simple-signing':
-      return verifySimpleSigning(found, image, trust, now);
-    case 'envelope':
-      return verifyEnvelope(found, image, trust, now);
-    case 'bundle':
-      return verifyBundle(found, image, trust, now);
-  }
+  if (found.way === 'simple-signing') return verifySimpleSigning(found, image, trust, now);
+  if (found.way === 'envelope') return verifyEnvelope(found, image, trust, now);
+  return verifyBundle(found, image, trust, now);
 }
 
 function messageOf(error: unknown): string {

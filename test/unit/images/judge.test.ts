@@ -1,0 +1,421 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { judge, type ImageEvidence } from '../../../activities/images/judge.ts';
+import { parseImagePolicy, trustOf } from '../../../activities/images/policy.ts';
+import type { Claim, Verified } from '../../../activities/images/signatures/verified.ts';
+import { verifyFound } from '../../../activities/images/signatures/verify.ts';
+import type { ImageJudgement, ImageSigner } from '../../../domain/image.ts';
+import { sha256 } from '../../../domain/json.ts';
+import { createSigstore } from '../../support/sigstore.ts';
+
+const image = sha256('image');
+const child = sha256('child');
+const issuer = 'https://ci.example';
+const identity = 'https://git.example/shop/api/release.yml@refs/heads/main';
+const ci: ImageSigner = { identity, issuer };
+const release: ImageSigner = { key: 'release' };
+const day = (of: number, hour = 0): Date => new Date(Date.UTC(2026, 10, of, hour));
+const iso = (of: number, hour = 0): string => day(of, hour).toISOString();
+const now = day(20);
+
+const pem = (): string =>
+  generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    .publicKey.export({ format: 'pem', type: 'spki' })
+    .toString();
+const pems = { release: pem(), next: pem() };
+
+const rule = { repositories: ['registry.example/shop/*'], signedBy: [release, ci] };
+const base = {
+  images: [rule],
+  keys: { release: { pem: pems.release }, next: { pem: pems.next } },
+  trustedRoot: { file: 'root.json', sha256: sha256('root'), asOf: iso(1), maxAgeDays: 30 },
+};
+const policyWith = (changes: object) => parseImagePolicy({ ...base, ...changes });
+/** The key `release` with these facts, and perhaps a window. */
+const keyed = (facts: object, window?: object) =>
+  policyWith({
+    keys: { ...base.keys, release: { pem: pems.release, ...facts } },
+    ...(window === undefined ? {} : { window }),
+  });
+
+const signature = (by: ImageSigner, signedAt?: Date, notBefore?: Date): Verified => ({
+  where: 'here',
+  by,
+  ...(signedAt === undefined ? {} : { signedAt }),
+  ...(notBefore === undefined ? {} : { notBefore }),
+});
+/** By a certificate of ten minutes. */
+const certified = (signedAt: Date, by: ImageSigner = ci): Verified =>
+  signature(by, signedAt, new Date(signedAt.getTime() - 60_000));
+const evidence = (claims: Claim[], more: Partial<ImageEvidence> = {}): ImageEvidence => ({
+  repository: 'registry.example/shop/api',
+  digests: [image, child],
+  claims,
+  skipped: [],
+  ...more,
+});
+const codes = ({ reasons }: ImageJudgement): string[] => reasons.map(({ code }) => code);
+
+describe('an image is accepted', () => {
+  test('when somebody who may has signed it; the judgement says who, and when at the latest', () => {
+    expect(judge(evidence([certified(day(5))]), policyWith({}), now)).toEqual({
+      verdict: 'accepted',
+      by: ci,
+      signedAt: iso(5),
+      reasons: [
+        {
+          code: 'signed',
+          text: `here: signed with the identity ${identity} of ${issuer}, by 2026-11-05T00:00:00.000Z`,
+        },
+      ],
+    });
+    expect(judge(evidence([signature(release)]), policyWith({}), now)).toEqual({
+      verdict: 'accepted',
+      by: release,
+      reasons: [{ code: 'signed', text: 'here: signed with the key release, at a time nobody vouches for' }],
+    });
+  });
+
+  test('whatever else was found beside', () => {
+    const claims: Claim[] = [
+      { where: 'a', refused: { code: 'unreadable', text: 'no' } },
+      signature({ key: 'next' }),
+      { ...signature(release), predicateType: 'https://spdx.dev/Document' },
+      signature(release),
+    ];
+    const skipped = [{ where: 'b', why: 'too large' }];
+    expect(judge(evidence(claims, { skipped }), policyWith({}), now)).toMatchObject({
+      verdict: 'accepted',
+      by: release,
+    });
+  });
+});
+
+describe('an image is refused', () => {
+  test.each<[string, string[], ImageEvidence, object]>([
+    ['without any signature', ['unsigned'], evidence([]), {}],
+    [
+      'with attestations only',
+      ['attestation-only'],
+      evidence([{ ...signature(release), predicateType: 'p' }]),
+      {},
+    ],
+    [
+      'when a digest that stands for it is denied',
+      ['digest-denied'],
+      evidence([signature(release)]),
+      { deniedDigests: [child] },
+    ],
+    [
+      'when no rule covers it',
+      ['repository-not-covered'],
+      evidence([signature(release)], { repository: 'registry.example/other/api' }),
+      {},
+    ],
+    [
+      'with a key of the policy that is not for it',
+      ['signer-not-allowed'],
+      evidence([signature({ key: 'next' })]),
+      {},
+    ],
+    [
+      'when one of two rules is not met',
+      ['signer-not-allowed'],
+      evidence([signature(release)]),
+      { images: [rule, { ...rule, signedBy: [{ key: 'next' }] }] },
+    ],
+    ['with a signature of tomorrow', ['signed-in-future'], evidence([certified(day(21))]), {}],
+    [
+      'and says what could not be read',
+      ['unsigned', 'not-examined'],
+      evidence([], { skipped: [{ where: 'b', why: 'too large' }] }),
+      {},
+    ],
+  ])('%s', (_what, expected, found, changes) => {
+    const judgement = judge(found, policyWith(changes), now);
+    expect(judgement.verdict).toBe('refused');
+    expect(codes(judgement)).toEqual(expected);
+    expect(judgement).not.toHaveProperty('by');
+  });
+
+  test.each([
+    ['ends in it', { identity: `https://evil.example/?${identity}`, issuer }],
+    ['begins with it', { identity: `${identity}-evil`, issuer }],
+    ['fits it as a pattern', { identity: identity.replaceAll('.', 'x'), issuer }],
+    ['is it in capitals', { identity: identity.toUpperCase(), issuer }],
+    ['is it with a slash more', { identity: `${identity}/`, issuer }],
+    ['is another at the same issuer', { identity: 'https://git.example/evil', issuer }],
+    ['has an issuer of which it is a prefix', { identity, issuer: `${issuer}.evil.example` }],
+    ['has a prefix of the issuer', { identity, issuer: issuer.slice(0, -1) }],
+    ['has the two exchanged', { identity: issuer, issuer: identity }],
+  ])('when the identity in the certificate %s', (_what, by) => {
+    expect(codes(judge(evidence([certified(day(5), by)]), policyWith({}), now))).toEqual([
+      'signer-not-allowed',
+    ]);
+  });
+
+  test('when an identity of special characters is only matched by them', () => {
+    const odd = { identity: 'https://ci.example/(a|b).+[c]?^$\\', issuer };
+    const policy = policyWith({ images: [{ ...rule, signedBy: [odd] }] });
+    expect(judge(evidence([certified(day(5), odd)]), policy, now).verdict).toBe('accepted');
+    for (const other of [
+      'https://ci.example/a',
+      'https://ci.example/axc',
+      'https://ci.example/(a|b).+[c]?^$',
+    ]) {
+      const by = { identity: other, issuer };
+      expect(codes(judge(evidence([certified(day(5), by)]), policy, now))).toEqual(['signer-not-allowed']);
+    }
+  });
+
+  test('in words that cannot deceive, and few of a kind', () => {
+    const by = { identity: 'https://a.example/\u202Egnp.exe\nok', issuer };
+    const claims = Array.from({ length: 100 }, (_one, index): Claim => ({
+      ...certified(day(5), by),
+      where: `layer ${index}`,
+    }));
+    const { reasons } = judge(evidence(claims), policyWith({}), now);
+    expect(reasons).toHaveLength(3);
+    expect(reasons[0]?.text).toBe(
+      `layer 0: https://a.example/⟨U+202E⟩gnp.exe⏎ok of ${issuer} may not sign here`,
+    );
+    expect(reasons[2]?.text).toMatch(/^layer 2: .* \(and 97 more such\)$/);
+  });
+});
+
+describe('a key', () => {
+  test('that is revoked counts for what is proven to be signed before', () => {
+    const policy = keyed({ revokedAt: iso(10) });
+    expect(judge(evidence([signature(release, day(9))]), policy, now).verdict).toBe('accepted');
+    for (const signedAt of [day(10), day(11), undefined]) {
+      expect(codes(judge(evidence([signature(release, signedAt)]), policy, now))).toEqual(['key-revoked']);
+    }
+  });
+
+  test('cannot have signed before it was', () => {
+    const policy = keyed({ validFrom: iso(10) });
+    expect(codes(judge(evidence([signature(release, day(9))]), policy, now))).toEqual(['key-not-yet-valid']);
+    expect(judge(evidence([signature(release, day(10))]), policy, now).verdict).toBe('accepted');
+  });
+});
+
+test('an identity that is revoked counts for what is proven to be signed before, or for nothing', () => {
+  const from10 = policyWith({ revokedIdentities: [{ identity, issuer, revokedAt: iso(10) }] });
+  expect(judge(evidence([certified(day(9))]), from10, now).verdict).toBe('accepted');
+  expect(codes(judge(evidence([certified(day(10))]), from10, now))).toEqual(['identity-revoked']);
+  for (const revokedIdentities of [
+    [{ identity, issuer }],
+    [
+      { identity, issuer, revokedAt: iso(10) },
+      { identity, issuer },
+    ],
+    [
+      { identity, issuer, revokedAt: iso(10) },
+      { identity, issuer, revokedAt: iso(8) },
+    ],
+  ]) {
+    const judgement = judge(evidence([certified(day(9))]), policyWith({ revokedIdentities }), now);
+    expect(codes(judgement)).toEqual(['identity-revoked']);
+  }
+  const others = policyWith({ revokedIdentities: [{ identity, issuer: 'https://other.example' }] });
+  expect(judge(evidence([certified(day(9))]), others, now).verdict).toBe('accepted');
+});
+
+describe('in a window from the 10th to the 12th', () => {
+  const window = { from: iso(10), to: iso(12) };
+
+  test.each([
+    ['before', day(9), undefined],
+    ['at its start', day(10), 'signed-in-window'],
+    ['inside', day(11), 'signed-in-window'],
+    ['at its end', day(12), 'signed-in-window'],
+    ['after', day(13), undefined],
+  ])('a certificate that signed %s', (_when, signedAt, code) => {
+    const judgement = judge(evidence([certified(signedAt)]), policyWith({ window }), now);
+    expect(judgement.verdict === 'accepted' ? undefined : codes(judgement)[0]).toBe(code);
+  });
+
+  test('a certificate from inside counts for nothing that is signed after', () => {
+    const claim = signature(ci, day(12, 1), day(11, 23));
+    expect(codes(judge(evidence([claim]), policyWith({ window }), now))).toEqual([
+      'perhaps-signed-in-window',
+    ]);
+  });
+
+  test.each<[string, object, Date | undefined, string | undefined]>([
+    ['signs before', {}, day(9), undefined],
+    ['signs inside', {}, day(11), 'signed-in-window'],
+    // The time is the latest at which it can have been signed.
+    ['signs by a time after', {}, day(13), 'perhaps-signed-in-window'],
+    ['says no time', {}, undefined, 'no-trusted-time'],
+    ['was made after, and says no time', { validFrom: iso(13) }, undefined, undefined],
+    ['was made after, and signs after', { validFrom: iso(13) }, day(14), undefined],
+    ['was made inside, and signs after', { validFrom: iso(11) }, day(14), 'perhaps-signed-in-window'],
+    ['was out of reach, and says no time', { outsideWindow: true }, undefined, undefined],
+    ['was out of reach, and signs after', { outsideWindow: true }, day(13), undefined],
+    ['was out of reach, and signs inside', { outsideWindow: true }, day(11), 'signed-in-window'],
+  ])('a key that %s', (_what, facts, signedAt, code) => {
+    const judgement = judge(evidence([signature(release, signedAt)]), keyed(facts, window), now);
+    expect(judgement.verdict === 'accepted' ? undefined : codes(judgement)[0]).toBe(code);
+  });
+
+  test('that is still open, nothing since its start counts', () => {
+    const open = policyWith({ window: { from: iso(10) } });
+    expect(judge(evidence([certified(day(9))]), open, now).verdict).toBe('accepted');
+    expect(codes(judge(evidence([certified(day(19))]), open, now))).toEqual(['signed-in-window']);
+    const made = keyed({ validFrom: iso(13) }, { from: iso(10) });
+    expect(codes(judge(evidence([signature(release)]), made, now))).toEqual(['no-trusted-time']);
+  });
+});
+
+const wanting = (...attestations: object[]) => policyWith({ images: [{ ...rule, attestations }] });
+const attested = (predicateType: string, more: object = {}, by: ImageSigner = release): Verified => ({
+  ...signature(by),
+  predicateType,
+  ...more,
+});
+
+describe('attestations', () => {
+  const provenance = 'https://slsa.dev/provenance/v1';
+  const bill = ['https://spdx.dev/Document', 'https://cyclonedx.org/bom'];
+  const built = (builder: string | undefined, ...sources: string[]) =>
+    attested(provenance, { provenance: { builder, sources } });
+
+  test('that are wanted are all needed, and the signature too', () => {
+    const policy = wanting({ predicateTypes: [provenance] }, { predicateTypes: bill });
+    const all = [signature(release), built('b'), attested('https://cyclonedx.org/bom')];
+    const { verdict, reasons } = judge(evidence(all), policy, now);
+    expect(verdict).toBe('accepted');
+    expect(reasons.map(({ code }) => code)).toEqual(['signed', 'attested', 'attested']);
+    for (const [left, code] of [
+      [0, 'attestation-only'],
+      [1, 'attestation-missing'],
+      [2, 'attestation-missing'],
+    ] as const) {
+      expect(codes(judge(evidence(all.toSpliced(left, 1)), policy, now))).toEqual([code]);
+    }
+  });
+
+  test('are of a builder and a source, exactly, and of one source only', () => {
+    const policy = wanting({
+      predicateTypes: [provenance],
+      builder: 'https://b.example',
+      source: 'https://s.example',
+    });
+    const of = (claim: Verified) => codes(judge(evidence([signature(release), claim]), policy, now));
+    expect(of(built('https://b.example', 'https://s.example'))).toEqual(['signed', 'attested']);
+    expect(of(built('https://b.example', 'https://s.example', 'https://s.example'))).toEqual([
+      'signed',
+      'attested',
+    ]);
+    expect(of(built('https://b.example/evil', 'https://s.example'))).toEqual(['wrong-builder']);
+    expect(of(attested(provenance))).toEqual(['wrong-builder']);
+    expect(of(built('https://b.example'))).toEqual(['wrong-source']);
+    expect(of(built('https://b.example', 'https://s.example', 'https://evil.example'))).toEqual([
+      'wrong-source',
+    ]);
+  });
+
+  test('are signed by whom they are to be, under the same rules as signatures', () => {
+    const policy = wanting({ predicateTypes: bill, signedBy: [{ key: 'next' }] });
+    const by = (signer: ImageSigner, rules = policy) =>
+      codes(
+        judge(evidence([signature(release), attested('https://spdx.dev/Document', {}, signer)]), rules, now),
+      );
+    expect(by({ key: 'next' })).toEqual(['signed', 'attested']);
+    expect(by(release)).toEqual(['signer-not-allowed']);
+    const revoked = parseImagePolicy({
+      ...policy,
+      keys: { ...policy.keys, next: { pem: pems.next, revokedAt: iso(1) } },
+    });
+    expect(by({ key: 'next' }, revoked)).toEqual(['key-revoked']);
+  });
+});
+
+describe('whatever is found', () => {
+  const signer = fc.constantFrom<ImageSigner>(release, { key: 'next' }, ci, {
+    identity,
+    issuer: 'https://other.example',
+  });
+  const date = fc.integer({ min: 1, max: 25 }).map((of) => day(of));
+  const claim: fc.Arbitrary<Claim> = fc.oneof(
+    fc.constant<Claim>({ where: 'x', refused: { code: 'unreadable', text: 'no' } }),
+    fc
+      .record({ by: signer, signedAt: date, predicateType: fc.option(fc.constant('p'), { nil: undefined }) })
+      .map(({ by, signedAt, predicateType }): Claim => ({
+        ...('key' in by ? signature(by, signedAt) : certified(signedAt, by)),
+        ...(predicateType === undefined ? {} : { predicateType }),
+      })),
+  );
+  const policies = fc.constantFrom(
+    policyWith({}),
+    policyWith({ window: { from: iso(10), to: iso(12) } }),
+    keyed({ revokedAt: iso(10) }),
+    policyWith({ images: [{ ...rule, attestations: [{ predicateTypes: ['p'] }] }] }),
+    policyWith({ revokedIdentities: [{ identity, issuer, revokedAt: iso(8) }] }),
+    policyWith({ deniedDigests: [image] }),
+  );
+  const claims = fc.array(claim, { maxLength: 6 });
+
+  test('more of it never takes an acceptance away, and less never gives one; order does not matter', () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(claims, claims, policies, (some, more, policy) => {
+        const { verdict } = judge(evidence(some), policy, now);
+        if (verdict === 'accepted') {
+          accepted += 1;
+          expect(judge(evidence([...more, ...some]), policy, now).verdict).toBe('accepted');
+        }
+        expect(judge(evidence(some.toReversed()), policy, now).verdict).toBe(verdict);
+      }),
+      { numRuns: 500 },
+    );
+    expect(accepted).toBeGreaterThan(20);
+  });
+
+  test('an acceptance names a signer of the rule, outside of the window, and a refusal says why', () => {
+    fc.assert(
+      fc.property(claims, policies, (some, policy) => {
+        const judgement = judge(evidence(some), policy, now);
+        expect(judgement.reasons.length).toBeGreaterThan(0);
+        if (judgement.verdict === 'refused') {
+          expect(judgement).toEqual({ verdict: 'refused', reasons: judgement.reasons });
+          return;
+        }
+        expect(rule.signedBy).toContainEqual(judgement.by);
+        const { window } = policy;
+        if (window === undefined) return;
+        const at = judgement.signedAt ?? '';
+        // A key of no known age, stamped after the window, may have signed in it.
+        const after = judgement.by !== undefined && 'identity' in judgement.by && at > iso(12);
+        expect(at < iso(10) || after).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+test('the whole way: from what a registry serves to the judgement', async () => {
+  const sigstore = await createSigstore();
+  const at = new Date();
+  const policy = parseImagePolicy({
+    ...base,
+    trustedRoot: { ...base.trustedRoot, sha256: sha256(sigstore.trustedRoot), asOf: at.toISOString() },
+  });
+  const trust = trustOf(policy, sigstore.trustedRoot);
+  const judged = async (how: { identity: string; issuer: string }) => {
+    const found = [
+      await sigstore.bundle(image, { ...how, at, loggedAt: at }),
+      await sigstore.simpleSigning(image, { ...how, at, loggedAt: at }),
+    ];
+    return found.map((one) =>
+      codes(judge(evidence([verifyFound(one, image, trust, at)]), policy, new Date(at.getTime() + 60_000))),
+    );
+  };
+  expect(await judged({ identity, issuer })).toEqual([['signed'], ['signed']]);
+  const no = ['signer-not-allowed'];
+  expect(await judged({ identity: `https://evil.example/${identity}`, issuer })).toEqual([no, no]);
+  expect(await judged({ identity: identity.replaceAll('.', 'x'), issuer })).toEqual([no, no]);
+  expect(await judged({ identity, issuer: `${issuer}.evil.example` })).toEqual([no, no]);
+});
