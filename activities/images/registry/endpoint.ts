@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Agent } from 'undici';
+import type { Dispatcher } from 'undici';
 import { basic, bearer, type Authorization } from '../../service/client.ts';
 import { parseChallenges } from './challenge.ts';
 import { classOfStatus, isRegistryError, RegistryError } from './errors.ts';
@@ -41,7 +41,7 @@ const MAX_WAIT_MS = 15_000;
 const MAX_TOKENS = 1_000;
 
 export function createEndpoint(
-  agent: Agent,
+  dispatcher: Dispatcher,
   config: CheckedEndpoint,
   { registry, timeoutMs }: { registry: string; timeoutMs: number },
 ): Endpoint {
@@ -64,7 +64,7 @@ export function createEndpoint(
     tokens.delete(repository);
     if (asksToken !== undefined) {
       const name = `${config.prefix}${repository}`;
-      const token = await fetchToken(agent, config, asksToken, {
+      const token = await fetchToken(dispatcher, config, asksToken, {
         registry,
         operation,
         repository: name,
@@ -91,7 +91,7 @@ export function createEndpoint(
     let { url } = read;
     let headers = authorization?.headers ?? {};
     for (let hop = 0; hop <= MAX_HOPS; hop++) {
-      const answer = await httpGet(agent, url, {
+      const answer = await httpGet(dispatcher, url, {
         headers: { accept: read.accept, ...headers },
         signal: read.signal,
         timeoutMs,

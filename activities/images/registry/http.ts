@@ -1,4 +1,4 @@
-import type { Agent, Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import { systemCode } from '../../../domain/errors.ts';
 
 /** An answer with its body, read within the limits. */
@@ -29,13 +29,13 @@ const ERROR_BYTES = 64 * 1024;
  * @throws HttpError, or the reason of `signal` when it was aborted
  */
 export async function httpGet(
-  agent: Agent,
+  dispatcher: Dispatcher,
   url: URL,
   options: { headers: { [name: string]: string }; signal: AbortSignal; timeoutMs: number; maxBytes: number },
 ): Promise<HttpAnswer> {
   const timeout = AbortSignal.timeout(options.timeoutMs);
   try {
-    const answer = await agent.request({
+    const answer = await dispatcher.request({
       origin: url.origin,
       path: `${url.pathname}${url.search}`,
       method: 'GET',

@@ -1,4 +1,4 @@
-import type { Agent } from 'undici';
+import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 import { Secret } from '../../../domain/secret.ts';
 import { basic } from '../../service/client.ts';
@@ -33,7 +33,7 @@ const sendable = /^[\x21-\x7e]{1,32768}$/;
  * @throws RegistryError
  */
 export async function fetchToken(
-  agent: Agent,
+  dispatcher: Dispatcher,
   endpoint: CheckedEndpoint,
   challenge: Challenge,
   call: { registry: string; operation: string; repository: string; signal: AbortSignal; timeoutMs: number },
@@ -47,7 +47,7 @@ export async function fetchToken(
   const authorization =
     credentials === undefined ? undefined : basic(credentials.username, credentials.password);
   const hidden = (authorization?.secrets ?? []).map((secret) => secret.reveal());
-  const answer = await httpGet(agent, realm, {
+  const answer = await httpGet(dispatcher, realm, {
     headers: { accept: 'application/json', ...authorization?.headers },
     signal: call.signal,
     timeoutMs: call.timeoutMs,

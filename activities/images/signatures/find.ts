@@ -15,6 +15,10 @@ export const MOST_FOUND = 100;
 const MOST_BYTES = 4 * 1024 * 1024;
 /** Bytes of all of them. */
 const MOST_BYTES_TOGETHER = 64 * 1024 * 1024;
+/** Bytes of all manifests that refer to an image: reading one takes time in which nothing else is done. */
+const MOST_MANIFEST_BYTES = 8 * 1024 * 1024;
+/** What is said of the others is that there are more. */
+const MOST_SKIPPED = 100;
 const AT_ONCE = 4;
 
 const bundleType = 'application/vnd.dev.sigstore.bundle';
@@ -40,7 +44,8 @@ interface Candidate {
   way: Found['way'];
   where: string;
   manifestDigest: Digest;
-  layer: Descriptor;
+  /** The layer. */
+  described: Descriptor;
 }
 
 /**
@@ -61,9 +66,12 @@ export async function findSignatures(
     await ofTag(client, image, `${tag}.att`, 'envelope', options, skipped),
     await ofReferrers(client, image, options, skipped),
   ];
-  const chosen = affordable([...signed, ...attested, ...referring], skipped);
+  const chosen = affordable([...signed, ...attested, ...referring], MOST_BYTES_TOGETHER, skipped);
   const read = await inOrder(chosen, (candidate) => readLayer(client, image, candidate, options, skipped));
-  return { found: read.filter((found) => found !== undefined), skipped };
+  const more = skipped.length - MOST_SKIPPED;
+  const named = skipped.slice(0, MOST_SKIPPED);
+  if (more > 0) skip(named, canonicalName(image), `${more} more were skipped`);
+  return { found: read.filter((found) => found !== undefined), skipped: named };
 }
 
 /** The layers of an image under a tag. The tag says what they are, as it does to cosign. */
@@ -94,7 +102,7 @@ async function ofTag(
     way,
     where: `${where}, layer ${at}`,
     manifestDigest: digest,
-    layer,
+    described: layer,
   }));
 }
 
@@ -109,27 +117,20 @@ async function ofReferrers(
     client.referrers(image, image.digest, options),
   );
   if (list === undefined) return [];
+  if (list.truncated)
+    skip(skipped, `referrers of ${name}@${image.digest}`, `more than ${list.descriptors.length} are listed`);
   const likely = new Map(
     list.descriptors
       .filter(({ artifactType: type }) => signatureLike.has(type) || type?.startsWith(bundleType))
-      .map((descriptor) => [descriptor.digest, descriptor]),
+      .map((described) => [described.digest, { where: `${name}@${described.digest}`, described }]),
   );
-  const looked = [...likely.values()].slice(0, MOST_FOUND);
-  const more = likely.size - looked.length;
-  if (more > 0 || list.truncated)
-    skipped.push({
-      where: `referrers of ${name}@${image.digest}`,
-      why: list.truncated
-        ? `there are more than the ${list.descriptors.length} that were listed`
-        : `${more} more than the ${MOST_FOUND} that are read`,
-    });
-  const each = await inOrder(looked, async ({ digest, size }) => {
-    const where = `${name}@${digest}`;
-    if (!isDigest(digest)) return skip(skipped, where, 'its digest is not SHA-256');
-    if (size > MOST_BYTES) return skip(skipped, where, tooLarge(size));
-    const manifest = await orSkip(where, skipped, () => client.manifest(image, digest, options));
+  const looked = affordable([...likely.values()], MOST_MANIFEST_BYTES, skipped);
+  const each = await inOrder(looked, async ({ where, described: { digest, size } }) => {
+    const manifest = await orSkip(where, skipped, () =>
+      client.manifest(image, digest, { ...options, maxBytes: size }),
+    );
     if (manifest?.content.kind === 'index') return skip(skipped, where, 'it is an index');
-    return manifest === undefined ? [] : layersOf(image, manifest.content, digest, where, skipped);
+    return manifest === undefined ? [] : layersOf(image, manifest.content, manifest.digest, where, skipped);
   });
   return each.flat();
 }
@@ -147,38 +148,50 @@ function layersOf(
   if (isBundle && layers.length !== 1) return skip(skipped, where, 'it has something beside its bundle');
   return layers.flatMap((layer, at) => {
     const way = isBundle ? 'bundle' : wayOfLayer.get(layer.mediaType);
-    return way === undefined ? [] : [{ way, where: `${where}, layer ${at}`, manifestDigest, layer }];
+    return way === undefined
+      ? []
+      : [{ way, where: `${where}, layer ${at}`, manifestDigest, described: layer }];
   });
 }
 
-/** As many as one image may have, of the sizes that they say; `readLayer` sees to it that they have them. */
-function affordable(candidates: readonly Candidate[], skipped: Skipped[]): Candidate[] {
+/** As many as one image may have, of the sizes that they are said to have; reading them sees to it that they are no larger. */
+function affordable<T extends { where: string; described: Descriptor }>(
+  candidates: readonly T[],
+  mostBytes: number,
+  skipped: Skipped[],
+): T[] {
+  const chosen: T[] = [];
+  const beyond: T[] = [];
   let bytes = 0;
-  const chosen: Candidate[] = [];
   for (const candidate of candidates) {
-    const { where, layer } = candidate;
-    if (!isDigest(layer.digest)) skip(skipped, where, 'its digest is not SHA-256');
-    else if (layer.size > MOST_BYTES) skip(skipped, where, tooLarge(layer.size));
-    else if (chosen.length >= MOST_FOUND)
-      skip(skipped, where, `it is more than the ${MOST_FOUND} that are read`);
-    else if (bytes + layer.size > MOST_BYTES_TOGETHER)
-      skip(skipped, where, `together with those before it, it exceeds ${MOST_BYTES_TOGETHER} bytes`);
+    const { where, described } = candidate;
+    const { digest, size } = described;
+    if (!isDigest(digest)) skip(skipped, where, 'its digest is not SHA-256');
+    else if (size > MOST_BYTES) skip(skipped, where, `it has ${size} bytes; ${MOST_BYTES} are read at most`);
+    else if (chosen.length >= MOST_FOUND || bytes + size > mostBytes) beyond.push(candidate);
     else {
-      bytes += layer.size;
+      bytes += size;
       chosen.push(candidate);
     }
   }
+  const [first] = beyond;
+  if (first !== undefined)
+    skip(
+      skipped,
+      first.where,
+      `${beyond.length} from this one on are more than ${MOST_FOUND}, or than ${mostBytes} bytes`,
+    );
   return chosen;
 }
 
 async function readLayer(
   client: Reader,
   image: ImageAt,
-  { way, where, manifestDigest, layer }: Candidate,
+  { way, where, manifestDigest, described }: Candidate,
   { signal }: { signal: AbortSignal },
   skipped: Skipped[],
 ): Promise<Found | undefined> {
-  const { digest, size, annotations = {} } = layer;
+  const { digest, size, annotations = {} } = described;
   if (!isDigest(digest)) return undefined;
   const bytes = await orSkip(where, skipped, () => client.blob(image, digest, { signal, maxBytes: size }));
   if (bytes === undefined) return undefined;
@@ -207,10 +220,6 @@ async function orSkip<T>(where: string, skipped: Skipped[], read: () => Promise<
 function skip(skipped: Skipped[], where: string, why: string): [] {
   skipped.push({ where, why });
   return [];
-}
-
-function tooLarge(size: number): string {
-  return `it has ${size} bytes; ${MOST_BYTES} are read at most`;
 }
 
 /** A few at once, so that an image with many signatures is no burden to its registry. */
