@@ -4,6 +4,7 @@ import { dsse, pem } from '@sigstore/core';
 import { initializeCA, initializeCTLog, initializeTLog, initializeTSA } from '@sigstore/mock';
 import { HashAlgorithm, PublicKeyDetails, TrustedRoot } from '@sigstore/protobuf-specs';
 import type { FoundBundle, FoundSimpleSigning } from '../../activities/images/signatures/found.ts';
+import { rekorBodies, type Logged, type RekorKind } from './rekor-bodies.ts';
 import { readTrustedRoot, type PinnedRoot } from '../../activities/images/signatures/trusted-root.ts';
 import { sha256, type Digest } from '../../domain/json.ts';
 
@@ -21,7 +22,9 @@ export interface Signing {
   loggedAt?: Date | undefined;
   stampedAt?: Date | undefined;
   /** What the log has: the signature, unless another is given. */
-  logged?: { signature?: Buffer; digest?: Buffer; verifier?: string };
+  logged?: Partial<Logged>;
+  /** How the log keeps it; a second-generation log promises no time. */
+  kind?: RekorKind;
 }
 
 /** As Rekor's API answers. */
@@ -90,7 +93,7 @@ export async function createSigstore() {
     }),
   );
 
-  async function signed(message: Buffer, digest: Buffer, how: Signing): Promise<Signed> {
+  async function signed(message: Buffer, payload: Buffer, kind: RekorKind, how: Signing): Promise<Signed> {
     const { publicKey, privateKey } = pair();
     const signature = sign(undefined, message, how.key ?? privateKey);
     let certificate: Buffer | undefined;
@@ -108,17 +111,13 @@ export async function createSigstore() {
     let entry: LogEntry | undefined;
     if (how.loggedAt !== undefined) {
       clock.setTime(how.loggedAt.getTime());
-      const body = {
-        apiVersion: '0.0.1',
-        kind: 'hashedrekord',
-        spec: {
-          data: { hash: { algorithm: 'sha256', value: (how.logged?.digest ?? digest).toString('hex') } },
-          signature: {
-            content: (how.logged?.signature ?? signature).toString('base64'),
-            publicKey: { content: Buffer.from(how.logged?.verifier ?? verifier).toString('base64') },
-          },
-        },
-      };
+      const body = rekorBodies[how.kind ?? kind]({
+        signature,
+        digest: hash('sha256', message, 'buffer'),
+        payloadDigest: hash('sha256', payload, 'buffer'),
+        verifier,
+        ...how.logged,
+      });
       const answer: Record<string, LogEntry> = await tlog.log(body);
       entry = Object.values(answer)[0];
     }
@@ -159,7 +158,12 @@ export async function createSigstore() {
       const payload = Buffer.from(JSON.stringify(statement));
       const message = other.message === true ? payload : dsse.preAuthEncoding(type, payload);
       const digest = hash('sha256', message, 'buffer');
-      const { signature, certificate, entry, timestamp } = await signed(message, digest, how);
+      const { signature, certificate, entry, timestamp } = await signed(
+        message,
+        payload,
+        other.message === true ? 'hashedrekord 0.0.1' : 'dsse 0.0.1',
+        how,
+      );
       const common = certificate === undefined ? { signature } : { signature, certificate };
       const bundle: Bundle =
         other.message === true
@@ -198,8 +202,12 @@ export async function createSigstore() {
           optional: null,
         }),
       );
-      const digest = hash('sha256', payload, 'buffer');
-      const { signature, certificate, entry, timestamp } = await signed(payload, digest, how);
+      const { signature, certificate, entry, timestamp } = await signed(
+        payload,
+        payload,
+        'hashedrekord 0.0.1',
+        how,
+      );
       return {
         way: 'simple-signing',
         where: 'registry.example/shop/api, layer 0',
@@ -230,13 +238,17 @@ function publicPem(key: KeyObject): string {
 }
 
 function entryOfBundle({ body, integratedTime, logID, logIndex, verification }: LogEntry): object {
+  const { kind, apiVersion }: { kind: string; apiVersion: string } = JSON.parse(
+    Buffer.from(body, 'base64').toString('utf8'),
+  );
+  const promised = apiVersion === '0.0.1' || kind === 'intoto';
   const { logIndex: leaf, treeSize, rootHash, checkpoint } = verification.inclusionProof;
   return {
     logIndex: String(logIndex),
     logId: { keyId: Buffer.from(logID, 'hex').toString('base64') },
-    kindVersion: { kind: 'hashedrekord', version: '0.0.1' },
-    integratedTime: String(integratedTime),
-    inclusionPromise: { signedEntryTimestamp: verification.signedEntryTimestamp },
+    kindVersion: { kind, version: apiVersion },
+    integratedTime: promised ? String(integratedTime) : '0',
+    ...(promised ? { inclusionPromise: { signedEntryTimestamp: verification.signedEntryTimestamp } } : {}),
     inclusionProof: {
       logIndex: String(leaf),
       treeSize: String(treeSize),

@@ -36,6 +36,14 @@ export function verifyEnvelopeOf(
   { signature, ...evidence }: Omit<SignedEntity, 'signature'> & { signature: Buffer },
   { image, trust, now }: { image: Digest; trust: Trust; now: Date },
 ): Verified {
+  // As cosign: the first Rekor has no such entry for an envelope.
+  if (
+    evidence.tlogEntries.some(
+      ({ kindVersion: { kind, version } }) => `${kind} ${version}` === 'hashedrekord 0.0.1',
+    )
+  ) {
+    throw new Refusal('log-entry-invalid', 'the log has the statement as bare bytes');
+  }
   const { payloadType, payload } = envelope;
   const content = contentOf(dsse.preAuthEncoding(payloadType, payload), signature, payload);
   const proven = proveSigner({ signature: content, ...evidence }, trust, now);

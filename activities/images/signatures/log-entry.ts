@@ -14,33 +14,25 @@ const der = z.object({
 
 const first = <Schema extends z.ZodType>(schema: Schema) => z.tuple([schema]).transform(([one]) => one);
 
-/** Where each kind of entry keeps the key or certificate that its signature was made with. */
-const verifierIn = z.union([
-  // hashedrekord 0.0.1
-  z
+/** Where each kind of entry that cosign takes keeps the key or certificate that its signature was made with. */
+const verifierIn: Record<string, z.ZodType<string | z.infer<typeof der>>> = {
+  'hashedrekord 0.0.1': z
     .object({ spec: z.object({ signature: z.object({ publicKey: z.object({ content: pem }) }) }) })
     .transform(({ spec }) => spec.signature.publicKey.content),
-  // dsse 0.0.1
-  z
+  'dsse 0.0.1': z
     .object({ spec: z.object({ signatures: first(z.object({ verifier: pem })) }) })
     .transform(({ spec }) => spec.signatures.verifier),
-  // intoto 0.0.2
-  z
+  'intoto 0.0.2': z
     .object({
       spec: z.object({
         content: z.object({ envelope: z.object({ signatures: first(z.object({ publicKey: pem })) }) }),
       }),
     })
     .transform(({ spec }) => spec.content.envelope.signatures.publicKey),
-  // hashedrekord 0.0.2
-  z
+  'hashedrekord 0.0.2': z
     .object({ spec: z.object({ hashedRekordV002: z.object({ signature: z.object({ verifier: der }) }) }) })
     .transform(({ spec }) => spec.hashedRekordV002.signature.verifier),
-  // dsse 0.0.2
-  z
-    .object({ spec: z.object({ dsseV002: z.object({ signatures: first(z.object({ verifier: der })) }) }) })
-    .transform(({ spec }) => spec.dsseV002.signatures.verifier),
-]);
+};
 
 /**
  * Checks that a log entry names the very key or certificate of this signature. @sigstore/verify compares signature and
@@ -52,8 +44,10 @@ export function checkEntrySigner(
   key: SignedEntity['key'],
   publicKey: Buffer,
 ): void {
-  const parsed = verifierIn.safeParse(readJson(entry.canonicalizedBody));
-  if (!parsed.success) throw new Refusal('log-entry-invalid', 'the log entry does not say who signed');
+  const { kind, version } = entry.kindVersion;
+  const parsed = verifierIn[`${kind} ${version}`]?.safeParse(readJson(entry.canonicalizedBody));
+  if (parsed?.success !== true)
+    throw new Refusal('log-entry-invalid', 'the log entry does not say who signed');
   const named = nameIn(parsed.data);
   const same =
     key.$case === 'certificate'

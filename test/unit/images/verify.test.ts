@@ -5,6 +5,7 @@ import type { Trust } from '../../../activities/images/signatures/trusted-root.t
 import { verifyFound } from '../../../activities/images/signatures/verify.ts';
 import { sha256, type Digest } from '../../../domain/json.ts';
 import { readImageFixtures, type ImageFixtures } from '../../support/image-fixtures.ts';
+import type { RekorKind } from '../../support/rekor-bodies.ts';
 import { createSigstore } from '../../support/sigstore.ts';
 
 const image = sha256('the image');
@@ -16,7 +17,7 @@ const start = Date.now();
 /** Authorities exist from now on, so what they do lies ahead. */
 const later = (minutes: number): Date => new Date(Math.floor(start / 1_000) * 1_000 + minutes * minute);
 const now = later(0);
-const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
 const logAnnotation = 'dev.sigstore.cosign/bundle';
 
@@ -25,7 +26,7 @@ let trust: Trust;
 beforeAll(async () => {
   sigstore = await createSigstore();
   trust = {
-    keys: [{ name: 'release', publicKey: createPublicKey(privateKey) }],
+    keys: [{ name: 'release', publicKey: publicKey }],
     root: sigstore.pinned(),
   };
 });
@@ -215,7 +216,7 @@ describe('a signature with a certificate', () => {
     const relabelled = altered(typed, (bundle) => {
       bundle.dsseEnvelope.payloadType = 'application/vnd.in-toto+json';
     });
-    expect(outcome(relabelled)).toBe('log-entry-invalid');
+    expect(outcome(relabelled)).toBe('signature-invalid');
     expect(outcome(await sigstore.bundle(image, keyless(), { message: true }))).toBe('wrong-payload-type');
   });
 
@@ -251,7 +252,7 @@ describe('a signature with a certificate', () => {
     const foreign = rawOf(await sigstore.bundle(image, keyless())).verificationMaterial.certificate.rawBytes;
     const pem = `-----BEGIN CERTIFICATE-----\n${foreign}\n-----END CERTIFICATE-----\n`;
     for (const logged of [
-      { digest: Buffer.alloc(32) },
+      { digest: Buffer.alloc(32), payloadDigest: Buffer.alloc(32) },
       { signature: Buffer.from('another') },
       { verifier: pem },
       { verifier: 'nobody' },
@@ -269,6 +270,33 @@ describe('a signature with a certificate', () => {
     const swapped = { ...mine, annotations: { ...mine.annotations, [logAnnotation]: log } };
     expect(outcome(swapped)).toBe('log-entry-invalid');
   });
+
+  test.each<RekorKind>(['dsse 0.0.1', 'intoto 0.0.2', 'hashedrekord 0.0.2'])(
+    'is held against a log entry of the kind %s',
+    async (kind) => {
+      const how = keyless({ kind, loggedAt: later(11), stampedAt: later(12) });
+      const promised = kind === 'dsse 0.0.1' || kind === 'intoto 0.0.2';
+      const claim = verifyFound(await sigstore.bundle(image, how), image, trust, now);
+      expect(claim).toMatchObject({ by: { identity, issuer }, signedAt: later(promised ? 11 : 12) });
+      const verifier = publicKey.export({ format: 'pem', type: 'spki' }).toString();
+      for (const logged of [
+        { digest: Buffer.alloc(32), payloadDigest: Buffer.alloc(32) },
+        { signature: Buffer.from('another') },
+        { verifier },
+      ]) {
+        const found = await sigstore.bundle(image, { ...how, logged });
+        expect(outcome(found)).toBe('log-entry-invalid');
+      }
+    },
+  );
+
+  test.each<RekorKind>(['hashedrekord 0.0.1', 'dsse 0.0.2'])(
+    'is refused, as cosign refuses it, with a log entry of the kind %s for a statement',
+    async (kind) => {
+      const how = keyless({ kind, stampedAt: later(12) });
+      expect(outcome(await sigstore.bundle(image, how))).toBe('log-entry-invalid');
+    },
+  );
 
   test('is refused when the log entry says another time than the log signed', async () => {
     const moved = altered(await sigstore.bundle(image, keyless()), ({ verificationMaterial }) => {
@@ -370,13 +398,13 @@ describe('a signature with a key', () => {
 
   test('is refused when what a log or a timestamp authority says of it is false', async () => {
     const logged = (how: object) => sigstore.bundle(image, byKey({ loggedAt: later(3), logged: how }));
-    expect(outcome(await logged({ digest: Buffer.alloc(32) }))).toBe('log-entry-invalid');
-    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const verifier = publicKey.export({ format: 'pem', type: 'spki' }).toString();
+    expect(outcome(await logged({ payloadDigest: Buffer.alloc(32) }))).toBe('log-entry-invalid');
+    const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const verifier = stranger.publicKey.export({ format: 'pem', type: 'spki' }).toString();
     expect(outcome(await logged({ verifier }))).toBe('log-entry-invalid');
-    const stranger = await createSigstore();
-    expect(outcome(await stranger.bundle(image, byKey({ loggedAt: later(3) })))).toBe('log-entry-invalid');
-    expect(outcome(await stranger.bundle(image, byKey({ stampedAt: later(3) })))).toBe('timestamp-invalid');
+    const elsewhere = await createSigstore();
+    expect(outcome(await elsewhere.bundle(image, byKey({ loggedAt: later(3) })))).toBe('log-entry-invalid');
+    expect(outcome(await elsewhere.bundle(image, byKey({ stampedAt: later(3) })))).toBe('timestamp-invalid');
     const stale = { keys: trust.keys, root: sigstore.pinned(now, 1) };
     const found = await sigstore.bundle(image, byKey({ loggedAt: later(3) }));
     expect(outcome(found, image, stale, later(24 * 60 + 1))).toBe('trusted-root-stale');
