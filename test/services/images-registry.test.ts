@@ -250,10 +250,21 @@ test('a registry that asks to wait is not asked by another read meanwhile', asyn
   expect(front.calls).toHaveLength(1);
 });
 
-test('a caller who gives up is not held', async () => {
-  front.answer = (_call, response) => (response.writeHead(429, { 'retry-after': '10' }).end(), true);
+test('a caller who gives up while it waits is not held', async () => {
   const gone = new AbortController();
-  const reading = fronted().manifest(from, 'v1', { signal: gone.signal });
+  let began = 0;
+  front.answer = (_call, response) => {
+    response.writeHead(429, { 'retry-after': '10' }).end();
+    setTimeout(() => {
+      began = performance.now();
+      gone.abort(new Error('cancelled'));
+    }, 100);
+    return true;
+  };
+  await expect(fronted().manifest(from, 'v1', { signal: gone.signal })).rejects.toThrow('cancelled');
+  expect(performance.now() - began).toBeLessThan(1_000);
+  expect(front.calls).toHaveLength(1);
+});
   const began = performance.now();
   gone.abort(new Error('cancelled'));
   await expect(reading).rejects.toThrow();
