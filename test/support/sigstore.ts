@@ -103,7 +103,11 @@ export async function createSigstore() {
       const issued = await ca.issueCertificate({
         publicKey: publicKey.export({ format: 'der', type: 'spki' }),
         subjectAltName: how.identity,
-        extensions: [{ oid: '1.3.6.1.4.1.57264.1.8', value: how.issuer ?? '' }],
+        // As Fulcio does: cosign reads the one in its first format, and the other in bundles.
+        extensions: [
+          { oid: '1.3.6.1.4.1.57264.1.1', value: how.issuer ?? '', legacy: true },
+          { oid: '1.3.6.1.4.1.57264.1.8', value: how.issuer ?? '' },
+        ],
       });
       certificate = bytes(issued);
       verifier = pem.fromDER(certificate);
