@@ -1,6 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import { parseImagePolicy, trustOf } from '../../../activities/images/policy.ts';
+import { imageReasonCodes } from '../../../domain/image.ts';
 import { sha256 } from '../../../domain/json.ts';
 import { createSigstore } from '../../support/sigstore.ts';
 
@@ -233,6 +236,26 @@ const codeOf = (root: string | undefined, pinned: string): unknown => {
   }
   return undefined;
 };
+
+describe('its reference', () => {
+  const text = readFile(new URL('../../../docs/reference/image-policy.md', import.meta.url), 'utf8');
+
+  test('shows a policy that is one', async () => {
+    const [, example = ''] = /```yaml\n([^`]*)```/.exec(await text) ?? [];
+    const value: unknown = parse(example.replace(/-----BEGIN[^]*END PUBLIC KEY-----/, indented(pem)));
+    expect(parseImagePolicy(value)).toMatchObject({ images: [{}], keys: { release: { pem } } });
+  });
+
+  test('lists every reason, and no other', async () => {
+    const [, table = ''] = (await text).split('## Why an image is or is not acceptable');
+    const listed = [...table.matchAll(/^\|(.*?)\|/gm)].flatMap(
+      ([, cell = '']) => cell.match(/(?<=`)[a-z-]+(?=`)/g) ?? [],
+    );
+    expect(listed.toSorted()).toEqual(imageReasonCodes.toSorted());
+  });
+});
+
+const indented = (text: string): string => text.trim().replaceAll('\n', '\n      ');
 
 describe('what a policy trusts', () => {
   test('is its keys, and the root that it pins', async () => {
