@@ -195,17 +195,20 @@ export async function createSigstore() {
     },
 
     /** The same in cosign's first format. */
-    async simpleSigning(image: Digest, how: Signing): Promise<FoundSimpleSigning> {
-      const payload = Buffer.from(
-        JSON.stringify({
-          critical: {
-            identity: { 'docker-reference': 'registry.example/shop/api' },
-            image: { 'docker-manifest-digest': image },
-            type: 'cosign container image signature',
-          },
-          optional: null,
-        }),
-      );
+    async simpleSigning(
+      image: Digest,
+      how: Signing,
+      changed: (payload: string) => string | Buffer = (payload) => payload,
+    ): Promise<FoundSimpleSigning> {
+      const text = JSON.stringify({
+        critical: {
+          identity: { 'docker-reference': 'registry.example/shop/api' },
+          image: { 'docker-manifest-digest': image },
+          type: 'cosign container image signature',
+        },
+        optional: null,
+      });
+      const payload = Buffer.from(changed(text));
       const { signature, certificate, entry, timestamp } = await signed(
         payload,
         payload,

@@ -39,9 +39,6 @@ function byCertificate(
   if (signedAt === undefined) {
     throw new Refusal('no-trusted-time', 'neither a log nor a timestamp authority vouches for the time');
   }
-  if (entity.tlogEntries.length === 0) {
-    throw new Refusal('log-entry-invalid', 'a certificate needs an entry in a transparency log');
-  }
   const expired = times.some((time) => !certificate.validForDate(time));
   const { key } = verified(
     entity,

@@ -251,6 +251,7 @@ describe('in a window from the 10th to the 12th', () => {
     ['says no time', {}, undefined, 'no-trusted-time'],
     ['was made after, and says no time', { validFrom: iso(13) }, undefined, undefined],
     ['was made after, and signs after', { validFrom: iso(13) }, day(14), undefined],
+    ['was made at its end, and signs after', { validFrom: iso(12) }, day(14), 'perhaps-signed-in-window'],
     ['was made inside, and signs after', { validFrom: iso(11) }, day(14), 'perhaps-signed-in-window'],
     ['was out of reach, and says no time', { outsideWindow: true }, undefined, undefined],
     ['was out of reach, and signs after', { outsideWindow: true }, day(13), undefined],

@@ -113,6 +113,15 @@ describe('what cosign signed with a key', () => {
     });
   });
 
+  test('is refused in an envelope with a second signature', () => {
+    const { digest, found } = of('attested, spdxjson, first format');
+    if (found.way !== 'envelope') throw new Error(`found as ${found.way}`);
+    const envelope: { signatures: object[] } = JSON.parse(Buffer.from(found.envelope).toString('utf8'));
+    const twice = { ...envelope, signatures: [...envelope.signatures, { sig: 'AAAA' }] };
+    const bytes = Buffer.from(JSON.stringify(twice));
+    expect(outcome({ ...found, envelope: bytes }, digest, trusting())).toBe('unreadable');
+  });
+
   test('is about its own image only', () => {
     for (const { digest, found } of Object.values(fixtures.images)) {
       expect(outcome(found, other, trusting())).toBe('wrong-subject');
@@ -416,6 +425,20 @@ describe('a signature with a key', () => {
       bundle.verificationMaterial.publicKey = { hint: 'release' };
     });
     expect(outcome(found)).toBe('unknown-key');
+  });
+
+  test('is of a payload that is one, and in UTF-8', async () => {
+    const claims = async (changed: (payload: string) => string | Buffer) =>
+      outcome(await sigstore.simpleSigning(image, byKey(), changed));
+    expect(await claims((payload) => payload)).toBe('signed');
+    expect(await claims((payload) => payload.replace('cosign container', 'atomic container'))).toBe(
+      'unreadable',
+    );
+    expect(await claims((payload) => payload.replace('"critical"', '"Critical"'))).toBe('unreadable');
+    expect(await claims((payload) => Buffer.from(payload.replace('shop', 'shøp'), 'latin1'))).toBe(
+      'unreadable',
+    );
+    expect(await claims((payload) => Buffer.from(payload.replace('shop', 'shøp'), 'utf8'))).toBe('signed');
   });
 
   test('is refused with two signatures, of which only one is good', async () => {
