@@ -352,6 +352,12 @@ describe('a signature with a certificate', () => {
     expect(outcome(found, image, { keys: [], root }, later(7 * 24 * 60 + 1))).toBe('trusted-root-stale');
   });
 
+  test('is refused when no log has its certificate', async () => {
+    const secretive = await createSigstore({ certificatesLogged: false });
+    const found = await secretive.bundle(image, keyless());
+    expect(outcome(found, image, { keys: [], root: secretive.pinned() })).toBe('certificate-untrusted');
+  });
+
   test('is refused when the log had another key by then', async () => {
     const { material, freshUntil } = sigstore.pinned();
     const retired = {
@@ -380,6 +386,10 @@ describe('a signature with a certificate', () => {
 });
 
 const byKey = (more: object = {}) => ({ key: privateKey, ...more });
+
+/** The outcome of a payload that was changed before it was signed. */
+const ofPayload = async (changed: (payload: string) => string | Buffer) =>
+  outcome(await sigstore.simpleSigning(image, byKey(), changed));
 
 describe('a signature with a key', () => {
   test('has no time of its own, and the one of a log or a timestamp authority', async () => {
@@ -428,17 +438,15 @@ describe('a signature with a key', () => {
   });
 
   test('is of a payload that is one, and in UTF-8', async () => {
-    const claims = async (changed: (payload: string) => string | Buffer) =>
-      outcome(await sigstore.simpleSigning(image, byKey(), changed));
-    expect(await claims((payload) => payload)).toBe('signed');
-    expect(await claims((payload) => payload.replace('cosign container', 'atomic container'))).toBe(
+    expect(await ofPayload((payload) => payload)).toBe('signed');
+    expect(await ofPayload((payload) => payload.replace('cosign container', 'atomic container'))).toBe(
       'unreadable',
     );
-    expect(await claims((payload) => payload.replace('"critical"', '"Critical"'))).toBe('unreadable');
-    expect(await claims((payload) => Buffer.from(payload.replace('shop', 'shøp'), 'latin1'))).toBe(
+    expect(await ofPayload((payload) => payload.replace('"critical"', '"Critical"'))).toBe('unreadable');
+    expect(await ofPayload((payload) => Buffer.from(payload.replace('shop', 'shøp'), 'latin1'))).toBe(
       'unreadable',
     );
-    expect(await claims((payload) => Buffer.from(payload.replace('shop', 'shøp'), 'utf8'))).toBe('signed');
+    expect(await ofPayload((payload) => Buffer.from(payload.replace('shop', 'shøp'), 'utf8'))).toBe('signed');
   });
 
   test('is refused with two signatures, of which only one is good', async () => {
