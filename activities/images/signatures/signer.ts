@@ -9,6 +9,9 @@ import { Refusal, type Verified } from './verified.ts';
 /** More than a signer ever adds: each costs a verification. */
 const mostEvidence = 8;
 
+/** Clocks differ by less. */
+const clockSkewMs = 5 * 60_000;
+
 export type Proven = Pick<Verified, 'by' | 'signedAt' | 'notBefore'>;
 
 /**
@@ -77,11 +80,12 @@ function freshRoot({ root }: Trust, now: Date): PinnedRoot {
   if (root === undefined) {
     throw new Refusal('no-trusted-root', 'the policy pins no trusted root to verify a certificate against');
   }
-  // Written so that a date that is none is never fresh.
-  if (!(now <= root.freshUntil)) {
+  const time = now.getTime();
+  // Written so that a date that is none is never fresh. One that is to come is a slip, and would keep it fresh for too long.
+  if (!(root.asOf.getTime() - clockSkewMs <= time && time <= root.freshUntil.getTime())) {
     throw new Refusal(
       'trusted-root-stale',
-      `the trusted root was fresh until ${root.freshUntil.toISOString()}`,
+      `the trusted root counts from ${root.asOf.toISOString()} to ${root.freshUntil.toISOString()}`,
     );
   }
   return root;

@@ -8,6 +8,8 @@ import { sha256, type Digest } from '../../../domain/json.ts';
 /** Certificate authorities, logs and timestamp authorities, as of a day. */
 export interface PinnedRoot {
   readonly material: TrustMaterial;
+  /** When it was fetched. */
+  readonly asOf: Date;
   /** After this it may hold keys that were since revoked: nothing is verified against it. */
   readonly freshUntil: Date;
 }
@@ -72,9 +74,11 @@ export function readTrustedRoot(text: string, pin: RootPin): PinnedRoot {
       `trustedRoot: the file is ${actual}, and the policy pins ${pin.sha256}: restore it, or review the new one and pin that`,
     );
   }
+  const asOf = new Date(pin.asOf);
   return {
     material: materialOf(text),
-    freshUntil: new Date(Date.parse(pin.asOf) + pin.maxAgeDays * msPerDay),
+    asOf,
+    freshUntil: new Date(asOf.getTime() + pin.maxAgeDays * msPerDay),
   };
 }
 
