@@ -1,61 +1,32 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { judge, type ImageEvidence } from '../../../activities/images/judge.ts';
 import { parseImagePolicy, trustOf } from '../../../activities/images/policy.ts';
 import type { Claim, Verified } from '../../../activities/images/signatures/verified.ts';
 import { verifyFound } from '../../../activities/images/signatures/verify.ts';
-import type { ImageJudgement, ImageSigner } from '../../../domain/image.ts';
+import type { ImageSigner } from '../../../domain/image.ts';
 import { sha256 } from '../../../domain/json.ts';
+import {
+  image,
+  child,
+  issuer,
+  identity,
+  ci,
+  release,
+  day,
+  iso,
+  now,
+  pems,
+  rule,
+  base,
+  policyWith,
+  keyed,
+  signature,
+  certified,
+  evidence,
+  codes,
+} from '../../support/image-evidence.ts';
 import { createSigstore } from '../../support/sigstore.ts';
-
-const image = sha256('image');
-const child = sha256('child');
-const issuer = 'https://ci.example';
-const identity = 'https://git.example/shop/api/release.yml@refs/heads/main';
-const ci: ImageSigner = { identity, issuer };
-const release: ImageSigner = { key: 'release' };
-const day = (of: number, hour = 0): Date => new Date(Date.UTC(2026, 10, of, hour));
-const iso = (of: number, hour = 0): string => day(of, hour).toISOString();
-const now = day(20);
-
-const pem = (): string =>
-  generateKeyPairSync('ec', { namedCurve: 'P-256' })
-    .publicKey.export({ format: 'pem', type: 'spki' })
-    .toString();
-const pems = { release: pem(), next: pem() };
-
-const rule = { repositories: ['registry.example/shop/*'], signedBy: [release, ci] };
-const base = {
-  images: [rule],
-  keys: { release: { pem: pems.release }, next: { pem: pems.next } },
-  trustedRoot: { file: 'root.json', sha256: sha256('root'), asOf: iso(1), maxAgeDays: 30 },
-};
-const policyWith = (changes: object) => parseImagePolicy({ ...base, ...changes });
-/** The key `release` with these facts, and perhaps a window. */
-const keyed = (facts: object, window?: object) =>
-  policyWith({
-    keys: { ...base.keys, release: { pem: pems.release, ...facts } },
-    ...(window === undefined ? {} : { window }),
-  });
-
-const signature = (by: ImageSigner, signedAt?: Date, notBefore?: Date): Verified => ({
-  where: 'here',
-  by,
-  ...(signedAt === undefined ? {} : { signedAt }),
-  ...(notBefore === undefined ? {} : { notBefore }),
-});
-/** By a certificate of ten minutes. */
-const certified = (signedAt: Date, by: ImageSigner = ci): Verified =>
-  signature(by, signedAt, new Date(signedAt.getTime() - 60_000));
-const evidence = (claims: Claim[], more: Partial<ImageEvidence> = {}): ImageEvidence => ({
-  repository: 'registry.example/shop/api',
-  digests: [image, child],
-  claims,
-  skipped: [],
-  ...more,
-});
-const codes = ({ reasons }: ImageJudgement): string[] => reasons.map(({ code }) => code);
 
 describe('an image is accepted', () => {
   test('when somebody who may has signed it; the judgement says who, and when at the latest', () => {
@@ -181,92 +152,6 @@ describe('an image is refused', () => {
       `layer 0: https://a.example/⟨U+202E⟩gnp.exe⏎ok of ${issuer} may not sign here`,
     );
     expect(reasons[2]?.text).toMatch(/^layer 2: .* \(and 97 more such\)$/);
-  });
-});
-
-describe('a key', () => {
-  test('that is revoked counts for what is proven to be signed before', () => {
-    const policy = keyed({ revokedAt: iso(10) });
-    expect(judge(evidence([signature(release, day(9))]), policy, now).verdict).toBe('accepted');
-    for (const signedAt of [day(10), day(11), undefined]) {
-      expect(codes(judge(evidence([signature(release, signedAt)]), policy, now))).toEqual(['key-revoked']);
-    }
-  });
-
-  test('cannot have signed before it was', () => {
-    const policy = keyed({ validFrom: iso(10) });
-    expect(codes(judge(evidence([signature(release, day(9))]), policy, now))).toEqual(['key-not-yet-valid']);
-    expect(judge(evidence([signature(release, day(10))]), policy, now).verdict).toBe('accepted');
-  });
-});
-
-test('an identity that is revoked counts for what is proven to be signed before, or for nothing', () => {
-  const from10 = policyWith({ revokedIdentities: [{ identity, issuer, revokedAt: iso(10) }] });
-  expect(judge(evidence([certified(day(9))]), from10, now).verdict).toBe('accepted');
-  expect(codes(judge(evidence([certified(day(10))]), from10, now))).toEqual(['identity-revoked']);
-  for (const revokedIdentities of [
-    [{ identity, issuer }],
-    [
-      { identity, issuer, revokedAt: iso(10) },
-      { identity, issuer },
-    ],
-    [
-      { identity, issuer, revokedAt: iso(10) },
-      { identity, issuer, revokedAt: iso(8) },
-    ],
-  ]) {
-    const judgement = judge(evidence([certified(day(9))]), policyWith({ revokedIdentities }), now);
-    expect(codes(judgement)).toEqual(['identity-revoked']);
-  }
-  const others = policyWith({ revokedIdentities: [{ identity, issuer: 'https://other.example' }] });
-  expect(judge(evidence([certified(day(9))]), others, now).verdict).toBe('accepted');
-});
-
-describe('in a window from the 10th to the 12th', () => {
-  const window = { from: iso(10), to: iso(12) };
-
-  test.each([
-    ['before', day(9), undefined],
-    ['at its start', day(10), 'signed-in-window'],
-    ['inside', day(11), 'signed-in-window'],
-    ['at its end', day(12), 'signed-in-window'],
-    ['after', day(13), undefined],
-  ])('a certificate that signed %s', (_when, signedAt, code) => {
-    const judgement = judge(evidence([certified(signedAt)]), policyWith({ window }), now);
-    expect(judgement.verdict === 'accepted' ? undefined : codes(judgement)[0]).toBe(code);
-  });
-
-  test('a certificate from inside counts for nothing that is signed after', () => {
-    const claim = signature(ci, day(12, 1), day(11, 23));
-    expect(codes(judge(evidence([claim]), policyWith({ window }), now))).toEqual([
-      'perhaps-signed-in-window',
-    ]);
-  });
-
-  test.each<[string, object, Date | undefined, string | undefined]>([
-    ['signs before', {}, day(9), undefined],
-    ['signs inside', {}, day(11), 'signed-in-window'],
-    // The time is the latest at which it can have been signed.
-    ['signs by a time after', {}, day(13), 'perhaps-signed-in-window'],
-    ['says no time', {}, undefined, 'no-trusted-time'],
-    ['was made after, and says no time', { validFrom: iso(13) }, undefined, undefined],
-    ['was made after, and signs after', { validFrom: iso(13) }, day(14), undefined],
-    ['was made at its end, and signs after', { validFrom: iso(12) }, day(14), 'perhaps-signed-in-window'],
-    ['was made inside, and signs after', { validFrom: iso(11) }, day(14), 'perhaps-signed-in-window'],
-    ['was out of reach, and says no time', { outsideWindow: true }, undefined, undefined],
-    ['was out of reach, and signs after', { outsideWindow: true }, day(13), undefined],
-    ['was out of reach, and signs inside', { outsideWindow: true }, day(11), 'signed-in-window'],
-  ])('a key that %s', (_what, facts, signedAt, code) => {
-    const judgement = judge(evidence([signature(release, signedAt)]), keyed(facts, window), now);
-    expect(judgement.verdict === 'accepted' ? undefined : codes(judgement)[0]).toBe(code);
-  });
-
-  test('that is still open, nothing since its start counts', () => {
-    const open = policyWith({ window: { from: iso(10) } });
-    expect(judge(evidence([certified(day(9))]), open, now).verdict).toBe('accepted');
-    expect(codes(judge(evidence([certified(day(19))]), open, now))).toEqual(['signed-in-window']);
-    const made = keyed({ validFrom: iso(13) }, { from: iso(10) });
-    expect(codes(judge(evidence([signature(release)]), made, now))).toEqual(['no-trusted-time']);
   });
 });
 
