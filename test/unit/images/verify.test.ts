@@ -363,32 +363,6 @@ describe('a signature with a key', () => {
 });
 
 test.each([
-  ['nothing', ''],
-  ['no JSON', '{'],
-  ['no object', '[]'],
-  ['null', 'null'],
-  ['an object', '{}'],
-  ['no UTF-8', Buffer.from([0x7b, 0xff, 0x7d])],
-  ['JSON that is too deep', '['.repeat(1_000_000)],
-  [
-    'four mebibytes of base64',
-    JSON.stringify({ payloadType: '', payload: 'A'.repeat(4 << 20), signatures: [{ sig: 'AAAA' }] }),
-  ],
-])('bytes that are %s are refused, whatever they ought to be', (_what, text) => {
-  const bytes = Buffer.from(text);
-  const found = { where: 'here', manifestDigest: image, annotations: {} };
-  const annotations = { 'dev.cosignproject.cosign/signature': 'AAAA' };
-  for (const one of [
-    { ...found, way: 'bundle' as const, bundle: bytes },
-    { ...found, way: 'envelope' as const, envelope: bytes },
-    { ...found, way: 'simple-signing' as const, payload: bytes, annotations },
-    { ...found, way: 'simple-signing' as const, payload: bytes },
-  ]) {
-    expect(['unreadable', 'unknown-key']).toContain(outcome(one));
-  }
-});
-
-test.each([
   'dev.cosignproject.cosign/signature',
   'dev.sigstore.cosign/certificate',
   'dev.sigstore.cosign/bundle',
