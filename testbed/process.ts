@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
+import type { Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface ProcessOptions {
@@ -43,10 +44,10 @@ export interface RunningProcess {
 const LOG_TAIL_LINES = 20;
 
 /**
- * Ends a process group when its standard input closes. The kernel closes that pipe however this process ends, by SIGKILL
+ * Is told a process group, and ends it when its standard input closes. The kernel closes that pipe however this process ends, by SIGKILL
  * too, and whichever thread did the spawning (a parent-death signal is tied to the thread).
  */
-const WATCHDOG = 'read -r _; kill -s KILL -- "-$1"';
+const WATCHDOG = 'read -r group || exit 0; read -r _; kill -s KILL -- "-$group"';
 
 /**
  * Starts a program that cannot outlive this process. It does not keep this process's event loop alive.
@@ -57,6 +58,8 @@ const WATCHDOG = 'read -r _; kill -s KILL -- "-$1"';
 export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
   await mkdir(dirname(options.logFile), { recursive: true });
   const log = await open(options.logFile, 'a');
+  // Before the program: between the start of the two this process may be killed as well.
+  const watchdog = startWatchdog();
   const child = spawn(options.command, options.args, {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
@@ -65,18 +68,18 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   });
   // Everything that listens is in place before the first await: a short-lived program may end during any.
   let running = true;
-  let watchdog: ChildProcess | undefined;
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (code, signal) => {
       running = false;
       // At once, while the pid is ours: later the group could be somebody else's.
-      watchdog?.kill('SIGKILL');
+      watchdog.kill('SIGKILL');
       resolve({ code, signal });
     });
   });
   const spawned = once(child, 'spawn');
   const { pid } = child;
-  if (pid !== undefined) watchdog = guard(pid);
+  if (pid === undefined) watchdog.kill('SIGKILL');
+  else watchdog.stdin.write(`${pid}\n`);
   child.unref();
   let cause: unknown;
   await spawned.catch((error: unknown) => (cause = error));
@@ -106,9 +109,8 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   };
 }
 
-/** Starts the watchdog of a process group. */
-function guard(pid: number): ChildProcess {
-  const watchdog = spawn('/bin/sh', ['-c', WATCHDOG, 'watchdog', String(pid)], {
+function startWatchdog(): ChildProcessByStdio<Writable, null, null> {
+  const watchdog = spawn('/bin/sh', ['-c', WATCHDOG], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
