@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { access, constants, mkdir, open, readFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -49,6 +49,9 @@ const LOG_TAIL_LINES = 20;
  */
 const WATCHDOG = 'read -r group || exit 0; read -r _; kill -s KILL -- "-$group"';
 
+/** Becomes the program once it is told to, which is when the watchdog knows of it: whoever is killed before leaves nothing running. */
+const LAUNCHER = 'read -r _ <&3 || exit 1; exec 3<&-; exec "$@"';
+
 /**
  * Starts a program that cannot outlive this process. It does not keep this process's event loop alive.
  *
@@ -57,12 +60,15 @@ const WATCHDOG = 'read -r group || exit 0; read -r _; kill -s KILL -- "-$group"'
  */
 export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
   await mkdir(dirname(options.logFile), { recursive: true });
+  if (options.command.includes('/'))
+    await access(options.command, constants.X_OK).catch((cause: unknown) => {
+      throw new Error(`${options.name}: ${options.command} cannot be started`, { cause });
+    });
   const log = await open(options.logFile, 'a');
-  // Before the program: between the start of the two this process may be killed as well.
   const watchdog = startWatchdog();
-  const child = spawn(options.command, options.args, {
+  const child = spawn('/bin/sh', ['-c', LAUNCHER, options.name, options.command, ...options.args], {
     detached: true,
-    stdio: ['ignore', log.fd, log.fd],
+    stdio: ['ignore', log.fd, log.fd, 'pipe'],
     env: options.env ?? process.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
@@ -79,7 +85,11 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   const spawned = once(child, 'spawn');
   const { pid } = child;
   if (pid === undefined) watchdog.kill('SIGKILL');
-  else watchdog.stdin.write(`${pid}\n`);
+  else {
+    watchdog.stdin.write(`${pid}\n`);
+    const [, , , launch] = child.stdio;
+    if (launch instanceof Socket) launch.end('\n');
+  }
   child.unref();
   let cause: unknown;
   await spawned.catch((error: unknown) => (cause = error));

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { freePort } from '../../../testbed/ports.ts';
 import { startProcess, startService, waitFor } from '../../../testbed/process.ts';
 
@@ -33,8 +34,19 @@ function exists(pid: number): boolean {
   }
 }
 
-/** Not even as a zombie: its parent, or init, has collected it. */
-const gone = (pid: number): Promise<void> => waitFor(`the end of ${pid}`, async () => !exists(pid), 20_000);
+/** Whether it runs no more. One whose parent has ended may be a zombie for as long as init takes its time: that is init's affair. */
+async function hasEnded(pid: number): Promise<boolean> {
+  if (!exists(pid)) return true;
+  try {
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=', '-p', String(pid)]);
+    return stdout.trim().startsWith('Z');
+  } catch (error) {
+    // What `ps` ends with when there is no such process any more.
+    if ((error as { code?: unknown }).code === 1) return true;
+    throw error;
+  }
+}
+const gone = (pid: number): Promise<void> => waitFor(`the end of ${pid}`, () => hasEnded(pid), 20_000);
 
 async function logOf(name: string): Promise<string> {
   return readFile(join(dir, 'logs', `${name}.log`), 'utf8').catch(() => '');
