@@ -24,8 +24,7 @@ export function cancel(state: IncidentState, playbook: PlaybookRun, { person, th
     always: then !== 'hold',
   });
   // A question that is open is no work under way: it would keep a hold waiting for ever.
-  if (then === 'hold')
-    state.gates.supersede(['contain', 'change', 'proceed', 'answer'], `${person} cancelled it`);
+  if (then === 'hold') state.gates.supersedePlaybook(`${person} cancelled it`);
 }
 
 /** Tells people who cancelled, why, and what follows. */

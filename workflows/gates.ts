@@ -84,6 +84,11 @@ export class Gates {
     for (const open of this.#open.values()) if (purposes.includes(open.gate.purpose)) open.superseded = why;
   }
 
+  /** Closes the open questions of the playbook, which are all but a release's, because `why`. */
+  supersedePlaybook(why: string): void {
+    this.supersede(['contain', 'change', 'proceed', 'answer'], why);
+  }
+
   /** Closes one open question, because `why`. */
   withdraw(id: string, why: string): void {
     const open = this.#open.get(id);

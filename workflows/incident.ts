@@ -167,7 +167,7 @@ async function run(input: IncidentArguments): Promise<Outcome> {
     await release(state, signed, releases, async () => {
       const why = 'a release was approved';
       playbook.stop({ why, running: 'finish', undo: false, always: false });
-      state.gates.supersede(['contain', 'change', 'proceed', 'answer'], why);
+      state.gates.supersedePlaybook(why);
       await condition(() => ended !== undefined || state.takenOver);
     });
     state.releasing = false;

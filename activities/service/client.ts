@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent } from 'undici';
 import { systemCode } from '../../domain/errors.ts';
@@ -6,6 +5,7 @@ import type { Json } from '../../domain/json.ts';
 import { hide, redact } from '../../domain/redaction.ts';
 import { Secret } from '../../domain/secret.ts';
 import { oneLine } from '../../domain/safe-text.ts';
+import { flatHeaders, readBody } from './answer.ts';
 import { classifyService, ServiceError } from './errors.ts';
 
 /** How a call says who it is. `secrets` are kept out of every error. */
@@ -114,8 +114,8 @@ export function createServiceClient(options: ServiceOptions): ServiceClient {
         ...(body === undefined ? {} : { body: JSON.stringify(reveal(body, hidden)) }),
       });
       const status = answer.statusCode;
-      const text = await readText(answer.body, maxBytes);
-      const got = flat(answer.headers);
+      const text = (await readBody(answer.body, maxBytes))?.toString('utf8');
+      const got = flatHeaders(answer.headers);
       if (status < 200 || status > 299) {
         const error = fail(status, wordsOf(status, text), status >= 500 || status === 408);
         const seconds = Number(got['retry-after'] ?? Number.NaN);
@@ -223,28 +223,4 @@ function wordsIn(body: unknown): string | undefined {
   return said.length === 0
     ? undefined
     : said.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))).join(': ');
-}
-
-function flat(headers: { [name: string]: string | string[] | undefined }): { [name: string]: string } {
-  const result: { [name: string]: string } = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) result[name] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return result;
-}
-
-/** A body as text, or nothing when it is longer than allowed. */
-async function readText(body: Readable, maxBytes: number): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    const bytes = Buffer.from(chunk);
-    size += bytes.length;
-    if (size > maxBytes) {
-      body.destroy();
-      return undefined;
-    }
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }

@@ -1,7 +1,6 @@
-import { condition } from '../../language/run/expression.ts';
 import type { Step } from '../../language/run/playbook.ts';
-import { at, haltOf, scopeAt, tell, type At, type Frame } from './frame.ts';
-import { attempt } from './guard.ts';
+import { at, haltOf, tell, type At, type Frame } from './frame.ts';
+import { isWanted } from './guard.ts';
 import { beginStep, conclude, moveStep, skip } from './step.ts';
 import { hasEnded, isBad, stateOf, type Block } from './tree.ts';
 
@@ -38,7 +37,7 @@ function consider(here: At): void {
     return skip(here, `needs a step that did not end well: ${blocker.id}`);
   }
   if (needs.some(({ stands }) => stands === 'open')) return;
-  const runs = attempt(frame.run, () => step.if === undefined || condition(step.if, scopeAt(here)));
+  const runs = isWanted(here);
   if (runs.end !== undefined) return conclude(here, runs.end);
   if (!runs.value) return skip(here, 'its condition is false');
   beginStep(here);

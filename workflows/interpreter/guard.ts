@@ -1,5 +1,5 @@
-import { ExpressionError } from '../../language/run/expression.ts';
-import type { Run } from './frame.ts';
+import { condition, ExpressionError } from '../../language/run/expression.ts';
+import { scopeAt, type At, type Run } from './frame.ts';
 import type { End } from './tree.ts';
 
 export type Attempt<T> = { value: T; end?: undefined } | { value?: undefined; end: End };
@@ -22,4 +22,10 @@ export function withoutValue(simulate: boolean, why: string): { status: 'failed'
   return simulate
     ? { status: 'skipped', why: `not known in a simulation: ${why}` }
     : { status: 'failed', why };
+}
+
+/** Whether a step's own condition lets it run. */
+export function isWanted(here: At): Attempt<boolean> {
+  const { run, step } = here;
+  return attempt(run, () => step.if === undefined || condition(step.if, scopeAt(here)));
 }

@@ -1,6 +1,6 @@
-import { condition, ExpressionError } from '../../language/run/expression.ts';
-import type { ActionStep, Scope } from '../../language/run/playbook.ts';
+import type { ActionStep } from '../../language/run/playbook.ts';
 import { at, scopeAt, type At } from './frame.ts';
+import { isWanted } from './guard.ts';
 import { stateOf, type StepState } from './tree.ts';
 import type { Member, Phase } from './types.ts';
 
@@ -13,8 +13,8 @@ export function phaseOf({ address, frame, step: own }: At, { phase }: ActionStep
   const members = frame.steps.flatMap((step): Member[] => {
     if (step.kind !== 'action' || step.phase?.id !== phase.id) return [];
     const here = at(frame, step, stateOf(frame.block, step));
-    const scope = scopeAt(here);
-    return isToCome(here.state) && mayRun(step, scope) ? [{ address: here.address, step, scope }] : [];
+    if (!isToCome(here.state) || isWanted(here).value !== true) return [];
+    return [{ address: here.address, step, scope: scopeAt(here) }];
   });
   return { id: phaseId(address, own.id, phase.id), title: phase.title, members };
 }
@@ -26,13 +26,4 @@ export function phaseId(address: string, step: string, phase: string): string {
 
 function isToCome({ status, work }: StepState): boolean {
   return status === 'waiting' || (status === 'running' && work?.leaf?.end === undefined);
-}
-
-function mayRun(step: ActionStep, scope: Scope): boolean {
-  try {
-    return step.if === undefined || condition(step.if, scope);
-  } catch (error) {
-    if (error instanceof ExpressionError) return false;
-    throw error;
-  }
 }

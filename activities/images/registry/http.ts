@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { systemCode } from '../../../domain/errors.ts';
+import { flatHeaders, readBody } from '../../service/answer.ts';
 
 /** An answer with its body, read within the limits. */
 export interface HttpAnswer {
@@ -48,7 +49,12 @@ export async function httpGet(
     const body = await readBody(answer.body, good ? options.maxBytes : ERROR_BYTES);
     if (body === undefined && good)
       throw new HttpError('too-large', `the answer exceeds ${options.maxBytes} bytes`);
-    return { status: answer.statusCode, headers: flat(answer.headers), body: body ?? new Uint8Array(), url };
+    return {
+      status: answer.statusCode,
+      headers: flatHeaders(answer.headers),
+      body: body ?? new Uint8Array(),
+      url,
+    };
   } catch (error) {
     if (error instanceof HttpError) throw error;
     options.signal.throwIfAborted();
@@ -56,31 +62,4 @@ export async function httpGet(
     // No cause: what a library says of a request may quote its headers.
     throw new HttpError('unreachable', `it cannot be reached (${systemCode(error)})`);
   }
-}
-
-/** undefined when it is longer than allowed. */
-async function readBody(
-  body: Dispatcher.ResponseData['body'],
-  maxBytes: number,
-): Promise<Uint8Array | undefined> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    const bytes = Buffer.from(chunk);
-    size += bytes.length;
-    if (size > maxBytes) {
-      body.destroy();
-      return undefined;
-    }
-    chunks.push(bytes);
-  }
-  return Buffer.concat(chunks);
-}
-
-function flat(headers: { [name: string]: string | string[] | undefined }): { [name: string]: string } {
-  const result: { [name: string]: string } = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) result[name] = Array.isArray(value) ? value.join(', ') : value;
-  }
-  return result;
 }
