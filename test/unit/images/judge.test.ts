@@ -255,7 +255,7 @@ describe('whatever is found', () => {
         }
         expect(judge(evidence(some.toReversed()), policy, now).verdict).toBe(verdict);
       }),
-      { numRuns: 500 },
+      { numRuns: 3_000 },
     );
     expect(accepted).toBeGreaterThan(20);
   });
