@@ -1,35 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Action } from '../../domain/action.ts';
-import type { ActionStep, Playbook, Step } from '../../language/run/playbook.ts';
-import { Engine, type OpenIncident } from '../support/engine.ts';
+import { describe, expect, test } from '@jest/globals';
+import type { Step } from '../../language/run/playbook.ts';
+import type { OpenIncident } from '../support/engine.ts';
+import { act, actions, engine, fresh, open, startEngine, status, world } from '../support/language-bench.ts';
 import { checkLedger } from '../support/ledger-check.ts';
-import { act as actionStep, at, onItem } from '../support/steps.ts';
-import { Switchboard } from '../support/switchboard.ts';
+import { act as actionStep, onItem } from '../support/steps.ts';
 
-const world = new Switchboard();
-const actions: Action[] = [
-  world.action('test.contain'),
-  { ...world.action('test.change'), effect: 'reversible', holds: false },
-  world.action('test.read', false),
-];
-let engine: Engine;
-
-beforeAll(async () => {
-  engine = await Engine.start();
-  await engine.work(actions);
-});
-afterAll(() => engine.stop());
-
-let namespaces = 0;
-const fresh = () => `ns${(namespaces += 1)}`;
-const act = (id: string, uses: string, namespace: string, over: Partial<ActionStep> = {}): Step =>
-  actionStep(id, uses, at(namespace), over);
-
-function open(namespace: string, steps: Step[], over: Partial<Playbook> = {}): Promise<OpenIncident> {
-  return engine.open({ actions, namespace, playbook: { steps, ...over } });
-}
-const status = (view: { steps: { id: string; status: string }[] }, id: string) =>
-  view.steps.find((step) => step.id === id)?.status;
+startEngine();
 
 const contained = (held: string, changed: string): Step[] => [
   act('contain', 'test.contain', held),
