@@ -217,6 +217,8 @@ export interface Action<I extends JsonObject = JsonObject> {
   holds: boolean;
   /** What the compiler judges the order of steps by: it destroys pods, or it collects the evidence that they hold. */
   evidence?: 'destroys' | 'collects';
+  /** Its undo brings back what the change was made against, such as a suspect image: people are asked for it by itself. */
+  undoApproval?: 'own';
   plan(context: ActionContext, request: { incident: string; step: string; input: I }): Promise<Plan>;
   apply(context: ActionContext, mandate: Mandate<I>): Promise<Applied>;
   verify(context: ActionContext, mandate: Mandate<I>): Promise<Verification>;
@@ -230,6 +232,7 @@ export interface ActionSignature {
   timing: Action['timing'];
   holds: boolean;
   evidence?: 'destroys' | 'collects';
+  undoApproval?: 'own';
   /** JSON Schema of the input and of the outputs. */
   input: JsonObject;
   outputs: JsonObject;

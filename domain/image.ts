@@ -1,3 +1,5 @@
+import type { Digest } from './json.ts';
+
 /** Who signed: a configured key by its name, or whom a certificate names, with the issuer that vouched for them. */
 export type ImageSigner = { key: string } | { identity: string; issuer: string };
 
@@ -58,4 +60,37 @@ export interface ImageJudgement {
   by?: ImageSigner;
   /** ISO 8601, UTC: that of a log or a timestamp authority. Absent when none vouches for the time. */
   signedAt?: string;
+}
+
+/** One platform's manifest in what a reference names. */
+export interface PlatformImage {
+  /** As OCI writes it: `linux/amd64`, `linux/arm/v7`. */
+  platform: string;
+  digest: Digest;
+}
+
+/** What is known of one image, and what the policy makes of it. */
+export interface ImageAssessment {
+  /** `registry.example/shop/api`, docker.io's names written out. */
+  repository: string;
+  /** What the reference names: an index, or one platform's manifest. Its name in a template is `<repository>@<digest>`. */
+  digest: Digest;
+  /** Of an index: each of its platforms, once. Empty for a manifest that is no index. A node reports the one, or the other. */
+  children: PlatformImage[];
+  judgement: ImageJudgement;
+}
+
+/** How actions ask whether an image may run. */
+export interface ImageAssessor {
+  /**
+   * Judges what a reference names now: a tag is resolved, and what signs it is looked for in the registry. Content that was proven by its digest is
+   * kept; which signatures there are, and what a tag names, are asked each time.
+   * @param reference as a template has it: `registry.example/shop/api:1.2`, with a digest or without
+   * @param options.platforms of an index: those that must be acceptable, such as the nodes' own; all of them when absent
+   * @throws FirebreakError FB3801 for no reference, FB3820 without a policy; RegistryError when the registry cannot be asked
+   */
+  assess(
+    reference: string,
+    options: { signal: AbortSignal; platforms?: readonly string[] },
+  ): Promise<ImageAssessment>;
 }

@@ -150,6 +150,7 @@ function signatureOf(action: Action): ActionSignature {
     timing: action.timing,
     holds: action.holds,
     ...(action.evidence === undefined ? {} : { evidence: action.evidence }),
+    ...(action.undoApproval === undefined ? {} : { undoApproval: action.undoApproval }),
     input: jsonCopy(z.toJSONSchema(action.input, { io: 'input' })),
     outputs: action.outputs,
   };
