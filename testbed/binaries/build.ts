@@ -71,7 +71,9 @@ function command(
   }
   // `go install` names the file after the last part of the package's path.
   const produces = join(scratch, recipe.package.slice(recipe.package.lastIndexOf('/') + 1));
-  return { args: ['install', ...flags, `${recipe.package}@v${version}`], cwd: scratch, produces };
+  const module = `${recipe.package}@v${recipe.moduleVersion ?? version}`;
+  const tags = recipe.tags === undefined ? [] : ['-tags', recipe.tags.join(',')];
+  return { args: ['install', ...flags, ...tags, module], cwd: scratch, produces };
 }
 
 async function requireGo(name: string, env: NodeJS.ProcessEnv): Promise<void> {

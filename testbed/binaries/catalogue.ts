@@ -2,8 +2,15 @@
 type Recipe =
   /** A package in the module graph of `testbed/build/<folder>/go.mod`: for programs that `go install` cannot take. */
   | { kind: 'workspace'; folder: string; package: string; variables?: Record<string, string> }
-  /** `go install <package>@v<version>`. */
-  | { kind: 'module'; package: string; variables?: Record<string, string> };
+  /** `go install <package>@v<version>`. `moduleVersion` when the module counts otherwise than the program: Prometheus 3.16.0 is 0.316.0. */
+  | {
+      kind: 'module';
+      package: string;
+      moduleVersion?: string;
+      /** Of the build: what they leave out is not compiled. */
+      tags?: readonly string[];
+      variables?: Record<string, string>;
+    };
 
 export interface BinarySpec {
   /** Pinned, without the leading `v`. Also the version that one found on PATH must report. */
@@ -62,6 +69,20 @@ export const BINARIES = {
     recipe: { kind: 'module', package: 'sigs.k8s.io/kwok/cmd/kwok' },
     estimate: '2 minutes',
   },
+  prometheus: {
+    version: '3.16.0',
+    versionArgs: ['--version'],
+    versionPattern: /prometheus, version (\S+)/,
+    recipe: {
+      kind: 'module',
+      package: 'github.com/prometheus/prometheus/cmd/prometheus',
+      moduleVersion: '0.316.0',
+      // The clients of clouds and clusters that it would discover targets with are most of a build.
+      tags: ['remove_all_sd'],
+      variables: { 'github.com/prometheus/common/version.Version': '3.16.0' },
+    },
+    estimate: '4 minutes',
+  },
   /** CNCF Distribution. */
   registry: {
     version: '3.1.2',
@@ -96,6 +117,7 @@ export const BINARY_NAMES: readonly BinaryName[] = [
   'kube-scheduler',
   'kubectl',
   'kwok',
+  'prometheus',
   'registry',
   'temporal',
 ];
