@@ -54,6 +54,7 @@ const of = (group: string, resource: string, version = 'v1'): Resource => ({ gro
 
 export const resources = {
   namespaces: core('namespaces'),
+  nodes: core('nodes'),
   pods: core('pods'),
   services: core('services'),
   serviceAccounts: core('serviceaccounts'),
@@ -66,7 +67,10 @@ export const resources = {
   statefulSets: of('apps', 'statefulsets'),
   replicaSets: of('apps', 'replicasets'),
   podDisruptionBudgets: of('policy', 'poddisruptionbudgets'),
+  controllerRevisions: of('apps', 'controllerrevisions'),
   cronJobs: of('batch', 'cronjobs'),
+  jobs: of('batch', 'jobs'),
+  horizontalPodAutoscalers: of('autoscaling', 'horizontalpodautoscalers', 'v2'),
   networkPolicies: of('networking.k8s.io', 'networkpolicies'),
   ingressClasses: of('networking.k8s.io', 'ingressclasses'),
   roleBindings: of('rbac.authorization.k8s.io', 'rolebindings'),

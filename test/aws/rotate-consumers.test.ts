@@ -5,7 +5,7 @@ import { keyIn } from '../../activities/aws/rotate-access-key/credential.ts';
 import { clusterRegistry, createCluster, type Cluster } from '../../activities/kubernetes/client.ts';
 import { rbacManifests } from '../../activities/kubernetes/rbac.ts';
 import { resources } from '../../activities/kubernetes/resources.ts';
-import type { Workload } from '../../activities/kubernetes/restart/workload.ts';
+import type { Workload } from '../../activities/kubernetes/workload/kinds.ts';
 import { secretStores } from '../../activities/secrets/index.ts';
 import { kubernetesStore } from '../../activities/secrets/kubernetes.ts';
 import type { Action, Mandate } from '../../domain/action.ts';

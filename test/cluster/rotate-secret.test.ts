@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { resources, type KubernetesObject } from '../../activities/kubernetes/resources.ts';
 import { rolloutOf } from '../../activities/kubernetes/restart/rollout.ts';
-import type { Workload } from '../../activities/kubernetes/restart/workload.ts';
+import type { Workload } from '../../activities/kubernetes/workload/kinds.ts';
 import { rotateSecret } from '../../activities/kubernetes/rotate-secret.ts';
 import type { RotateInput } from '../../activities/kubernetes/secret/contract.ts';
 import { secretStores } from '../../activities/secrets/index.ts';

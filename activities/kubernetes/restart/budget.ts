@@ -1,6 +1,6 @@
 import { selects, type LabelSelector } from '../network-policy.ts';
 import type { KubernetesObject } from '../resources.ts';
-import { sizeOf, type Amount, type Workload } from './workload.ts';
+import { sizeOf, type Amount, type Workload } from '../workload/kinds.ts';
 
 /** What is read of a PodDisruptionBudget. */
 export interface Budget extends KubernetesObject {

@@ -7,7 +7,7 @@ import { changeOf, settled } from '../quarantine/write.ts';
 import type { LeftWhy } from './left.ts';
 import { awaitRollouts } from './rollout.ts';
 import { findUsers, type Left, type Selection } from './users.ts';
-import { labelOf, locationOf, type Workload } from './workload.ts';
+import { labelOf, locationOf, type Workload } from '../workload/kinds.ts';
 
 /** What `kubectl rollout restart` writes. */
 const restartedAt = 'kubectl.kubernetes.io/restartedAt';

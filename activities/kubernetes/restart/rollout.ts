@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActionContext } from '../../../domain/action.ts';
 import type { Cluster } from '../client.ts';
 import { find } from '../quarantine/write.ts';
-import { labelOf, locationOf, sizeOf, type Workload } from './workload.ts';
+import { labelOf, locationOf, sizeOf, type Workload } from '../workload/kinds.ts';
 
 const POLL_MS = 1_000;
 

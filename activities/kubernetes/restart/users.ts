@@ -1,10 +1,10 @@
 import type { Cluster } from '../client.ts';
-import { resources, type KubernetesObject, type OwnerReference } from '../resources.ts';
+import { resources, type KubernetesObject } from '../resources.ts';
 import { budgetsOf, waves, type Budget } from './budget.ts';
 import type { LeftWhy } from './left.ts';
 import { isSpared, type Spared } from './spare.ts';
 import type { Uses } from './uses.ts';
-import { labelOf, sizeOf, type Pod, type Workload } from './workload.ts';
+import { controllerOf, labelOf, sizeOf, type Pod, type Workload } from '../workload/kinds.ts';
 
 /** A tenant may make very many: reading them must not be what fails. */
 const MAX_LISTED = 100_000;
@@ -124,8 +124,4 @@ function unfit({ kind, metadata, spec = {} }: Workload): LeftWhy | undefined {
   if (kind === 'Deployment') return undefined;
   if (spec.updateStrategy?.type === 'OnDelete') return 'on-delete';
   return (spec.updateStrategy?.rollingUpdate?.partition ?? 0) > 0 ? 'partition' : undefined;
-}
-
-function controllerOf({ metadata }: KubernetesObject): OwnerReference | undefined {
-  return metadata.ownerReferences?.find(({ controller }) => controller === true);
 }

@@ -1,4 +1,4 @@
-import type { PodSpec, Volume } from './workload.ts';
+import type { PodSpec, Volume } from '../workload/kinds.ts';
 
 /** Whether a pod, or the pods of a template, use what is to be replaced. */
 export type Uses = (spec: PodSpec) => boolean;

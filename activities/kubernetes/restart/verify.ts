@@ -3,7 +3,7 @@ import type { Cluster } from '../client.ts';
 import { named } from './left.ts';
 import { restartedBy, restartMark, type RestartRequest } from './restart.ts';
 import { awaitRollouts } from './rollout.ts';
-import { labelOf } from './workload.ts';
+import { labelOf } from '../workload/kinds.ts';
 
 /**
  * Claims about a restart: whether the pods of what was restarted are new and available, waited for within `withinMs`, and what was not restarted.

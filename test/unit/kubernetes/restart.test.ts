@@ -4,7 +4,7 @@ import { allowance, atOnce, waves, type Budget } from '../../../activities/kuber
 import { rolloutOf } from '../../../activities/kubernetes/restart/rollout.ts';
 import { judge } from '../../../activities/kubernetes/restart/users.ts';
 import { usesSecret, usesServiceAccount } from '../../../activities/kubernetes/restart/uses.ts';
-import type { Pod, Workload } from '../../../activities/kubernetes/restart/workload.ts';
+import type { Pod, Workload } from '../../../activities/kubernetes/workload/kinds.ts';
 
 function workload(kind: string, name: string, spec: object = {}, rest: object = {}): Workload {
   return {

@@ -1,8 +1,15 @@
-import { resources, type KubernetesObject, type Resource } from '../resources.ts';
+import type { Cluster } from '../client.ts';
+import { find } from '../quarantine/write.ts';
+import { resources, type KubernetesObject, type OwnerReference, type Resource } from '../resources.ts';
 
-interface Container {
+/** Kinds that can be rolled back. */
+export const rollbackKinds = ['Deployment', 'StatefulSet', 'DaemonSet', 'CronJob'] as const;
+export type RollbackKind = (typeof rollbackKinds)[number];
+
+export interface Container {
   name?: string;
-  env?: { name: string; valueFrom?: { secretKeyRef?: { name?: string; key?: string } } }[];
+  image?: string;
+  env?: { name: string; value?: string; valueFrom?: { secretKeyRef?: { name?: string; key?: string } } }[];
   envFrom?: { secretRef?: { name?: string } }[];
 }
 
@@ -36,14 +43,28 @@ export interface Pod extends KubernetesObject {
   status?: { phase?: string };
 }
 
+/** What pods are made from. Fields that this code does not know are kept. */
+export interface PodTemplate {
+  metadata?: {
+    labels?: { [key: string]: string };
+    annotations?: { [key: string]: string };
+    [field: string]: unknown;
+  };
+  spec?: PodSpec & { [field: string]: unknown };
+  [field: string]: unknown;
+}
+
 /** A number of pods, or a share of them such as `25%`. */
 export type Amount = number | string;
 
-/** What is read of a Deployment, a StatefulSet or a DaemonSet. */
+/** What is read of a Deployment, a StatefulSet, a DaemonSet or a CronJob. */
 export interface Workload extends KubernetesObject {
   spec?: {
     replicas?: number;
     paused?: boolean;
+    minReadySeconds?: number;
+    progressDeadlineSeconds?: number;
+    podManagementPolicy?: string;
     /** Of Deployments. */
     strategy?: { type?: string; rollingUpdate?: { maxUnavailable?: Amount; maxSurge?: Amount } | null };
     /** Of StatefulSets and DaemonSets. */
@@ -51,10 +72,9 @@ export interface Workload extends KubernetesObject {
       type?: string;
       rollingUpdate?: { maxUnavailable?: Amount; maxSurge?: Amount; partition?: number } | null;
     };
-    template?: {
-      metadata?: { labels?: { [key: string]: string }; annotations?: { [key: string]: string } };
-      spec?: PodSpec;
-    };
+    template?: PodTemplate;
+    /** Of CronJobs. */
+    jobTemplate?: { spec?: { template?: PodTemplate } };
   };
   status?: {
     observedGeneration?: number;
@@ -71,11 +91,11 @@ export interface Workload extends KubernetesObject {
   };
 }
 
-/** Kinds that replace their pods one after another when their template changes. */
 const kinds: { [kind: string]: Resource } = {
   Deployment: resources.deployments,
   StatefulSet: resources.statefulSets,
   DaemonSet: resources.daemonSets,
+  CronJob: resources.cronJobs,
 };
 
 /** Where a workload is. */
@@ -84,8 +104,28 @@ export function locationOf({ kind, metadata }: KubernetesObject): Resource & {
   name: string;
 } {
   const resource = kinds[kind];
-  if (resource === undefined) throw new TypeError(`${kind} is no workload that can be restarted`);
+  if (resource === undefined) throw new TypeError(`${kind} is no workload that is known here`);
   return { ...resource, namespace: metadata.namespace ?? '', name: metadata.name };
+}
+
+/** undefined when there is none of this name. */
+export function findWorkload(
+  cluster: Cluster,
+  { kind, namespace, name }: { kind: RollbackKind; namespace: string; name: string },
+  signal: AbortSignal,
+): Promise<Workload | undefined> {
+  const location = locationOf({ apiVersion: '', kind, metadata: { namespace, name } });
+  return find<Workload>(cluster, location, signal);
+}
+
+/** What the workload's pods are made from; of a CronJob those of its Jobs. */
+export function templateOf({ kind, spec }: Workload): PodTemplate {
+  return (kind === 'CronJob' ? spec?.jobTemplate?.spec?.template : spec?.template) ?? {};
+}
+
+/** Who keeps an object; one only can. */
+export function controllerOf({ metadata }: KubernetesObject): OwnerReference | undefined {
+  return metadata.ownerReferences?.find(({ controller }) => controller === true);
 }
 
 /** `deployments/web`. */
