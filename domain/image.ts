@@ -37,6 +37,7 @@ export const imageReasonCodes = [
   'attestation-missing',
   'wrong-builder',
   'wrong-source',
+  'platform-unusable',
   'not-examined',
   // What speaks for it
   'signed',
@@ -75,7 +76,10 @@ export interface ImageAssessment {
   repository: string;
   /** What the reference names: an index, or one platform's manifest. Its name in a template is `<repository>@<digest>`. */
   digest: Digest;
-  /** Of an index: each of its platforms, once. Empty for a manifest that is no index. A node reports the one, or the other. */
+  /**
+   * Of an index: the manifests that were judged with it, those of the platforms asked for, or all of them; each once. Empty for a manifest that is no
+   * index, and for an index of which it cannot be told. A node reports the one, or the other.
+   */
   children: PlatformImage[];
   judgement: ImageJudgement;
 }

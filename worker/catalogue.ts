@@ -4,8 +4,12 @@ import { awsActions } from '../activities/aws/index.ts';
 import { forgeRegistry, type ForgeConfig } from '../activities/ci/forges.ts';
 import { ciActions } from '../activities/ci/index.ts';
 import { credentialActions } from '../activities/credentials/index.ts';
+import { createImageAssessor } from '../activities/images/assess.ts';
+import { createRegistryClient } from '../activities/images/registry/client.ts';
 import { clusterRegistry, createCluster, type ClusterRegistry } from '../activities/kubernetes/client.ts';
 import { kubernetesActions } from '../activities/kubernetes/index.ts';
+import { metricsActions } from '../activities/metrics/index.ts';
+import { metricsRegistry, type MetricsConfig } from '../activities/metrics/sources.ts';
 import { registryActions } from '../activities/registries/index.ts';
 import { registryRegistry, type RegistryConfig } from '../activities/registries/registries.ts';
 import { awsStore } from '../activities/secrets/aws.ts';
@@ -19,12 +23,14 @@ import { registryEventsIn } from '../stores/index.ts';
 import { openRegistryEvents } from '../stores/registry-events.ts';
 import { readSecret, type Configuration } from './config/load.ts';
 import type { SecretReference } from './config/schema.ts';
+import { imagePolicyFile } from './image-policy.ts';
+import { imageRegistriesOf } from './image-registries.ts';
 
 /** What of a configuration actions are made over. */
 export type World = Pick<
   Configuration,
-  'clusters' | 'accounts' | 'forges' | 'registries' | 'secretStores' | 'responderGroup' | 'state'
->;
+  'clusters' | 'accounts' | 'forges' | 'registries' | 'metrics' | 'secretStores' | 'responderGroup' | 'state'
+> & { images?: Configuration['images'] };
 
 export interface Catalogue {
   actions: Action[];
@@ -38,6 +44,7 @@ const nothing: World = {
   accounts: [],
   forges: [],
   registries: [],
+  metrics: [],
   secretStores: [],
   responderGroup: 'firebreak:responders',
   state: 'state',
@@ -55,17 +62,24 @@ export function catalogue(
   const clusters = clusterRegistry(world.clusters.map((cluster) => createCluster(cluster)));
   const accounts = accountRegistry(world.accounts.map((account) => createAccount(account)));
   const forges = forgeRegistry(world.forges.map(forgeOf));
-  const registryConfigs = world.registries.map(registryOf);
+  const registryConfigs = world.registries.flatMap((registry) =>
+    registry.kind === 'oci' ? [] : [registryOf(registry)],
+  );
+  const images = createImageAssessor({
+    client: createRegistryClient({ registries: imageRegistriesOf(world.registries) }),
+    policy: imagePolicyFile(world.images?.policy),
+  });
   const registries = registryRegistry(registryConfigs);
   const secrets = secretStores(
     world.secretStores.map((store) => storeOf(store, { clusters, accounts })),
     described,
   );
   const actions = [
-    ...kubernetesActions({ clusters, responderGroup: world.responderGroup, secrets }),
+    ...kubernetesActions({ clusters, responderGroup: world.responderGroup, secrets, images }),
     ...awsActions({ accounts, clusters, secrets }),
     ...ciActions({ forges, secrets }),
     ...registryActions({ registries, secrets }),
+    ...metricsActions({ metrics: metricsRegistry(world.metrics.map(metricsOf)) }),
     ...credentialActions({
       accounts,
       registries: registryConfigs,
@@ -85,7 +99,7 @@ export function catalogue(
 
 /** What guardrails judge a target's place by; undefined for a place that is not configured. */
 export function environmentOf(
-  { clusters, accounts, forges, registries }: World,
+  { clusters, accounts, forges, registries, metrics }: World,
   place: string,
 ): string | undefined {
   const places = [
@@ -93,6 +107,7 @@ export function environmentOf(
     ...accounts.map(({ name, environment }) => ({ place: placeOf('aws', name), environment })),
     ...forges.map(({ name, environment }) => ({ place: placeOf('forge', name), environment })),
     ...registries.map(({ name, environment }) => ({ place: placeOf('registry', name), environment })),
+    ...metrics.map(({ name, environment }) => ({ place: placeOf('metrics', name), environment })),
   ];
   return places.find((one) => one.place === place)?.environment;
 }
@@ -129,10 +144,22 @@ function forgeOf(forge: World['forges'][number]): ForgeConfig {
   };
 }
 
-function registryOf(registry: World['registries'][number]): RegistryConfig {
+function registryOf(registry: Exclude<World['registries'][number], { kind: 'oci' }>): RegistryConfig {
   const url = bare(registry.url);
   if (registry.kind === 'basic-auth') return { ...registry, url };
   return { ...registry, url, password: reader(`registries.${registry.name}.password`, registry.password) };
+}
+
+/** What of its configuration a source of metrics is asked with. */
+export function metricsOf({ token, username, password, ...source }: World['metrics'][number]): MetricsConfig {
+  const field = `metrics.${source.name}`;
+  const auth =
+    token !== undefined
+      ? { token: reader(`${field}.token`, token) }
+      : username !== undefined && password !== undefined
+        ? { username, password: reader(`${field}.password`, password) }
+        : undefined;
+  return { ...source, url: bare(source.url), ...(auth === undefined ? {} : { auth }) };
 }
 
 function reader(field: string, reference: SecretReference): () => Promise<Secret> {

@@ -1,4 +1,5 @@
 import { FirebreakError } from '../../domain/errors.ts';
+import type { PlatformImage } from '../../domain/image.ts';
 import type { Digest } from '../../domain/json.ts';
 import { oneLine } from '../../domain/safe-text.ts';
 import { isDigest } from './reference.ts';
@@ -55,16 +56,8 @@ export function platformChild(
   where: string,
 ): Descriptor & { digest: Digest } {
   const wanted = formatPlatform(platform);
-  if (platform.os === 'unknown' || platform.architecture === 'unknown')
-    throw unusable(`a platform must be known, and ${oneLine(wanted, 100)} is not`);
-  for (const { mediaType, digest, platform: its } of index.manifests) {
-    if (indexType.test(mediaType))
-      throw unusable(
-        `${where} holds another index, ${oneLine(digest, 100)}: which image runs cannot be told`,
-      );
-    if (its === undefined)
-      throw unusable(`${where} holds ${oneLine(digest, 100)} for no platform, so that any node may run it`);
-  }
+  if (isUnknown(platform)) throw unusable(`a platform must be known, and ${oneLine(wanted, 100)} is not`);
+  refuseUnclear(index, where);
   const fitting = index.manifests.filter(
     (child) => child.platform !== undefined && fits(child.platform, platform),
   );
@@ -78,6 +71,44 @@ export function platformChild(
     throw unusable(`${where} names its image for ${oneLine(wanted, 100)} by another digest than SHA-256`);
   return { ...first, digest };
 }
+
+/**
+ * The manifests of an index that nodes of some platform run, each once; and what beside is for none, such as attestations.
+ * @throws FirebreakError FB3810: there is no image, or the index holds what may be any platform's
+ */
+export function platformChildren(
+  index: Pick<ImageIndex, 'manifests'>,
+  where: string,
+): { children: PlatformImage[]; others: Digest[] } {
+  refuseUnclear(index, where);
+  const children = new Map<string, PlatformImage>();
+  const others: Digest[] = [];
+  for (const { digest, platform } of index.manifests) {
+    if (!isDigest(digest))
+      throw unusable(`${where} names ${oneLine(digest, 100)} by another digest than SHA-256`);
+    if (platform === undefined || isUnknown(platform)) others.push(digest);
+    else {
+      const child = { platform: oneLine(formatPlatform(platform), 100), digest };
+      children.set(`${child.platform} ${digest}`, child);
+    }
+  }
+  if (children.size === 0) throw unusable(`${where} has no image for any platform`);
+  return { children: [...children.values()], others };
+}
+
+/** What a runtime may choose otherwise than is known here. */
+function refuseUnclear(index: Pick<ImageIndex, 'manifests'>, where: string): void {
+  for (const { mediaType, digest, platform } of index.manifests) {
+    if (indexType.test(mediaType))
+      throw unusable(
+        `${where} holds another index, ${oneLine(digest, 100)}: which image runs cannot be told`,
+      );
+    if (platform === undefined)
+      throw unusable(`${where} holds ${oneLine(digest, 100)} for no platform, so that any node may run it`);
+  }
+}
+
+const isUnknown = ({ os, architecture }: DescribedPlatform) => os === 'unknown' || architecture === 'unknown';
 
 function fits(its: DescribedPlatform, platform: Platform): boolean {
   const one = normal(its);

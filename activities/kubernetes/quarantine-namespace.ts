@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Action } from '../../domain/action.ts';
+import type { ImageAssessor } from '../../domain/image.ts';
 import type { SecretStores } from '../../domain/secret.ts';
 import type { ClusterRegistry } from './client.ts';
 import { typed } from '../failure.ts';
@@ -17,6 +18,8 @@ export interface KubernetesOptions {
   responderGroup: string;
   /** Where a new value may come from. */
   secrets: SecretStores;
+  /** Whether an image may run. */
+  images: ImageAssessor;
 }
 
 const name = 'kubernetes.quarantine-namespace';

@@ -15,6 +15,7 @@ import type { EvidenceStore } from '../../domain/evidence.ts';
 import type { Permission } from '../../domain/permission.ts';
 import { openEvidence } from '../../stores/evidence.ts';
 import { startKubernetes, type Kubernetes } from '../../testbed/kubernetes.ts';
+import { noImages } from './no-images.ts';
 
 export const responderGroup = 'shop-responders';
 export const engineUser = 'firebreak-engine';
@@ -47,6 +48,7 @@ export async function openHouse(): Promise<House> {
     clusters: clusterRegistry([engine]),
     responderGroup,
     secrets: secretStores([]),
+    images: noImages,
   });
   if (quarantine === undefined) throw new Error('there is no action');
   await install(admin, quarantine.permissions);

@@ -31,6 +31,7 @@ import {
   responderGroup,
   policiesOf,
 } from './quarantine-house.ts';
+import { noImages } from './no-images.ts';
 
 const run = promisify(execFile);
 const playbooks = fileURLToPath(new URL('../../playbooks', import.meta.url));
@@ -143,6 +144,7 @@ export class Whole {
       clusters: clusterRegistry([]),
       responderGroup,
       secrets: secretStores([]),
+      images: noImages,
     });
     const manifests = rbacManifests({
       permissions: actions.flatMap(({ permissions }) => permissions),

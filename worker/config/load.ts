@@ -128,9 +128,13 @@ function resolved(file: string, read: ConfigurationFile): Configuration {
         ...(oauth === undefined ? {} : { oauth: { ...oauth, clientSecret: secret(oauth.clientSecret) } }),
       };
     }),
-    registries: rest.registries.map((registry) =>
-      registry.kind === 'harbor' ? { ...registry, password: secret(registry.password) } : registry,
-    ),
+    registries: rest.registries.map((registry) => registryOf(registry, secret)),
+    ...(rest.images === undefined ? {} : { images: { policy: here(rest.images.policy) } }),
+    metrics: rest.metrics.map(({ token, password, ...source }) => ({
+      ...source,
+      ...(token === undefined ? {} : { token: secret(token) }),
+      ...(password === undefined ? {} : { password: secret(password) }),
+    })),
     secretStores: rest.secretStores.map((store) =>
       store.kind === 'file' ? { ...store, directory: here(store.directory) } : store,
     ),
@@ -153,6 +157,24 @@ function resolved(file: string, read: ConfigurationFile): Configuration {
     },
     registryEvents: { maxBytes: registryEvents.maxBytes, maxAgeMs: duration(registryEvents.keep) },
     holdMs: duration(hold),
+  };
+}
+
+function registryOf(
+  registry: ConfigurationFile['registries'][number],
+  secret: (reference: SecretReference) => SecretReference,
+): ConfigurationFile['registries'][number] {
+  if (registry.kind === 'basic-auth') return registry;
+  if (registry.kind === 'harbor') return { ...registry, password: secret(registry.password) };
+  type Endpoint = Pick<typeof registry, 'credentials'>;
+  const credentials = ({ credentials: given }: Endpoint): Endpoint =>
+    given === undefined ? {} : { credentials: { ...given, password: secret(given.password) } };
+  return {
+    ...registry,
+    ...credentials(registry),
+    ...(registry.mirrors === undefined
+      ? {}
+      : { mirrors: registry.mirrors.map((mirror) => ({ ...mirror, ...credentials(mirror) })) }),
   };
 }
 

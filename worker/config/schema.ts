@@ -97,6 +97,54 @@ const basicAuthRegistry = z.strictObject({
   htpasswd: z.string().min(1),
 });
 
+/** Where a registry, or a mirror of it, is asked: activities/images/registry/options.ts says what may be there. */
+const imageEndpoint = {
+  url: z.url(),
+  /** Without them it is asked as nobody. */
+  credentials: z.strictObject({ username: z.string().min(1), password: secret }).exactOptional(),
+  /** Hosts beside its own that may be asked for tokens, with these credentials: `auth.docker.io`. */
+  tokenHosts: z.array(z.string().min(1)).exactOptional(),
+};
+
+/** A registry that images are read from: manifests and what signs them. */
+const imageRegistry = z.strictObject({
+  ...system,
+  kind: z.literal('oci'),
+  /** As references name it: `registry.example:5000`, `docker.io`. */
+  host: z.string().min(1),
+  ...imageEndpoint,
+  /** `https://<host>` when absent. */
+  url: imageEndpoint.url.exactOptional(),
+  mirrors: z.array(z.strictObject(imageEndpoint)).exactOptional(),
+});
+
+/** Where objectives are measured. A token, or a user with a password, or nothing where the API asks for nothing. */
+const metricsSource = z
+  .strictObject({
+    ...system,
+    kind: z.literal('prometheus'),
+    url: z.url({ protocol: /^https?$/, error: 'must be an http or https address' }),
+    token: secret.exactOptional(),
+    username: z.string().min(1).exactOptional(),
+    password: secret.exactOptional(),
+  })
+  .superRefine(({ url, token, username, password }, context) => {
+    const fault = (path: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [path], message });
+    if ((username === undefined) !== (password === undefined))
+      fault(
+        username === undefined ? 'username' : 'password',
+        'is missing: username and password go together',
+      );
+    if (token !== undefined && username !== undefined)
+      fault('token', 'give either a token, or username and password');
+    const { hostname, protocol, username: user } = new URL(url);
+    if (user !== '') fault('url', 'must hold no credential: use username and password');
+    const loopback = ['127.0.0.1', '[::1]', 'localhost'].includes(hostname);
+    if ((token !== undefined || password !== undefined) && protocol === 'http:' && !loopback)
+      fault('url', 'must be https: a credential would be sent in clear text');
+  });
+
 /** One at least, and none twice. */
 function listed(entry: z.ZodString): z.ZodArray<z.ZodString> {
   return z
@@ -170,7 +218,11 @@ const fields = z.strictObject({
     .min(1, 'name at least one cluster'),
   accounts: z.array(account).default([]),
   forges: z.array(z.discriminatedUnion('kind', [github, gitlab])).default([]),
-  registries: z.array(z.discriminatedUnion('kind', [harbor, basicAuthRegistry])).default([]),
+  registries: z.array(z.discriminatedUnion('kind', [harbor, basicAuthRegistry, imageRegistry])).default([]),
+  /** Which images may run: docs/reference/image-policy.md. */
+  images: z.strictObject({ policy: z.string().min(1) }).exactOptional(),
+  /** What `slo.check` measures by. */
+  metrics: z.array(metricsSource).default([]),
   /** Where actions keep values that they make: names in playbooks begin with a store's. */
   secretStores: z.array(secretStore).default([]),
   /** The Kubernetes group that a freeze exempts, so that people can always take over. */
@@ -256,7 +308,7 @@ function holds(
 function references(file: z.output<typeof fields>, context: z.RefinementCtx): void {
   const fault = (path: (string | number)[], message: string) =>
     context.addIssue({ code: 'custom', path, message });
-  const lists = ['clusters', 'accounts', 'forges', 'registries', 'secretStores'] as const;
+  const lists = ['clusters', 'accounts', 'forges', 'registries', 'metrics', 'secretStores'] as const;
   for (const list of lists) {
     const names = file[list].map(({ name }) => name);
     for (const [index, name] of names.entries())
@@ -268,7 +320,10 @@ function references(file: z.output<typeof fields>, context: z.RefinementCtx): vo
     if (store.kind === 'aws-secrets-manager' && !isOneOf(file.accounts, store.account))
       fault(['secretStores', index, 'account'], `is not the name of one of the accounts: ${store.account}`);
   }
+  const hosts = file.registries.map((registry) => (registry.kind === 'oci' ? registry.host : undefined));
   for (const [index, registry] of file.registries.entries()) {
+    if (registry.kind === 'oci' && hosts.indexOf(registry.host) !== index)
+      fault(['registries', index, 'host'], `is used twice: ${registry.host}`);
     if (registry.kind !== 'basic-auth') continue;
     const [name = '', ...path] = registry.htpasswd.split('/');
     const [store, ...namesakes] = file.secretStores.filter((one) => one.name === name);

@@ -1,3 +1,4 @@
+import PQueue from 'p-queue';
 import { Agent } from 'undici';
 import type { Digest } from '../../../domain/json.ts';
 import { oneLine } from '../../../domain/safe-text.ts';
@@ -16,6 +17,8 @@ export interface RegistryClientOptions {
   timeoutMs?: number;
   /** Milliseconds for one read with all its attempts; 60 s when absent. */
   deadlineMs?: number;
+  /** Reads that one registry has to do at once, mirrors included; others wait for their turn. 8 when absent. */
+  atOnce?: number;
   /** Told of each mirror that failed before another one, or the registry itself, was asked. */
   onMirrorFailure?: (error: RegistryError) => void;
 }
@@ -24,6 +27,13 @@ export interface RegistryClientOptions {
 export interface Repository {
   registry: string;
   repository: string;
+}
+
+/** A configured registry, and the turns of its reads. */
+interface Asked {
+  own: Endpoint;
+  mirrors: Endpoint[];
+  turns: PQueue;
 }
 
 /** What every read has. */
@@ -55,19 +65,19 @@ export interface Reader {
 const TIMEOUT_MS = 15_000;
 const DEADLINE_MS = 60_000;
 const ATTEMPTS = 4;
-/** To one host, at once. */
-const CONNECTIONS = 8;
+const AT_ONCE = 8;
 const MAX_PAGES = 20;
 
 /** @throws FirebreakError FB3802 */
 export function createReader(options: RegistryClientOptions): Reader {
-  const { timeoutMs = TIMEOUT_MS, deadlineMs = DEADLINE_MS } = options;
-  const agent = new Agent({ connect: { timeout: 5_000 }, connections: CONNECTIONS });
-  const registries = new Map<string, { own: Endpoint; mirrors: Endpoint[] }>();
+  const { timeoutMs = TIMEOUT_MS, deadlineMs = DEADLINE_MS, atOnce = AT_ONCE } = options;
+  const agent = new Agent({ connect: { timeout: 5_000 }, connections: atOnce });
+  const registries = new Map<string, Asked>();
   for (const config of options.registries) {
     const { host, own, mirrors } = checkRegistry(config);
     if (registries.has(host)) throw invalid(`registry ${host} is configured twice`);
     registries.set(host, {
+      turns: new PQueue({ concurrency: atOnce }),
       own: createEndpoint(agent, own, { registry: host, timeoutMs }),
       mirrors: mirrors.map((mirror) =>
         createEndpoint(agent, mirror, { registry: `${host} (mirror ${mirror.name})`, timeoutMs }),
@@ -75,7 +85,7 @@ export function createReader(options: RegistryClientOptions): Reader {
     });
   }
 
-  function endpointsOf({ registry, repository }: Repository): { own: Endpoint; mirrors: Endpoint[] } {
+  function endpointsOf({ registry, repository }: Repository): Asked {
     if (!isRepository(repository)) throw invalid(`${quoted(repository)} is no repository of a registry`);
     const found = registries.get(registry);
     if (found !== undefined) return found;
@@ -83,8 +93,17 @@ export function createReader(options: RegistryClientOptions): Reader {
     throw invalid(`registry ${quoted(registry)} is not configured; configured: ${names}`);
   }
 
-  /** All the attempts of one read, within the deadline. */
-  async function bounded<T>(
+  /** All the attempts of one read, in its turn, within the deadline: waiting for a turn is no fault of the registry's. */
+  function bounded<T>(
+    from: Repository,
+    read: Read,
+    { turns }: Asked,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return turns.add(() => withinDeadline(from, read, work), { signal: read.signal });
+  }
+
+  async function withinDeadline<T>(
     { registry }: Repository,
     { operation, signal }: Read,
     work: (signal: AbortSignal) => Promise<T>,
@@ -102,9 +121,10 @@ export function createReader(options: RegistryClientOptions): Reader {
 
   return {
     async proven(from, digest, read, use) {
-      const { own, mirrors } = endpointsOf(from);
+      const asked = endpointsOf(from);
+      const { own, mirrors } = asked;
       const { repository } = from;
-      return bounded(from, read, async (signal) => {
+      return bounded(from, read, asked, async (signal) => {
         const readFrom = async (endpoint: Endpoint, attempts: number) => {
           const url = endpoint.urlOf(repository, read.path);
           const answer = await endpoint.get({ ...read, repository, url, proven: true, signal }, attempts);
@@ -124,19 +144,21 @@ export function createReader(options: RegistryClientOptions): Reader {
     },
 
     async told(from, read, use) {
-      const { own } = endpointsOf(from);
+      const asked = endpointsOf(from);
+      const { own } = asked;
       const { repository } = from;
       const url = own.urlOf(repository, read.path);
-      return bounded(from, read, async (signal) =>
+      return bounded(from, read, asked, async (signal) =>
         use(await own.get({ ...read, repository, url, proven: false, signal }, ATTEMPTS)),
       );
     },
 
     async pages(from, read, take) {
-      const { own } = endpointsOf(from);
+      const asked = endpointsOf(from);
+      const { own } = asked;
       const { repository } = from;
       const where = { registry: from.registry, operation: read.operation };
-      return bounded(from, read, async (signal) => {
+      return bounded(from, read, asked, async (signal) => {
         let next: URL | undefined = own.urlOf(repository, read.path, read.query);
         for (let page = 0; page < MAX_PAGES && next !== undefined; page++) {
           const call = { ...read, repository, url: next, proven: false, signal };

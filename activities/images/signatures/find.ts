@@ -59,13 +59,14 @@ export async function findSignatures(
   image: ImageAt,
   options: { signal: AbortSignal },
 ): Promise<Findings> {
-  const skipped: Skipped[] = [];
   const tag = image.digest.replace(':', '-');
-  const [signed, attested, referring] = [
-    await ofTag(client, image, `${tag}.sig`, 'simple-signing', options, skipped),
-    await ofTag(client, image, `${tag}.att`, 'envelope', options, skipped),
-    await ofReferrers(client, image, options, skipped),
-  ];
+  const skips: [Skipped[], Skipped[], Skipped[]] = [[], [], []];
+  const [signed, attested, referring] = await Promise.all([
+    ofTag(client, image, `${tag}.sig`, 'simple-signing', options, skips[0]),
+    ofTag(client, image, `${tag}.att`, 'envelope', options, skips[1]),
+    ofReferrers(client, image, options, skips[2]),
+  ]);
+  const skipped = skips.flat();
   const chosen = affordable([...signed, ...attested, ...referring], MOST_BYTES_TOGETHER, skipped);
   const read = await inOrder(chosen, (candidate) => readLayer(client, image, candidate, options, skipped));
   const more = skipped.length - MOST_SKIPPED;

@@ -3,14 +3,11 @@ import { VerificationError, Verifier, type SignedEntity, type TrustMaterial } fr
 import type { ImageReasonCode, ImageSigner } from '../../../domain/image.ts';
 import { identityOf } from './identity.ts';
 import { checkEntrySigner } from './log-entry.ts';
-import type { PinnedRoot, Trust } from './trusted-root.ts';
+import { isFresh, type PinnedRoot, type Trust } from './trusted-root.ts';
 import { Refusal, type Verified } from './verified.ts';
 
 /** More than a signer ever adds: each costs a verification. */
 const mostEvidence = 8;
-
-/** Clocks differ by less. */
-const clockSkewMs = 5 * 60_000;
 
 export type Proven = Pick<Verified, 'by' | 'signedAt' | 'notBefore'>;
 
@@ -80,9 +77,7 @@ function freshRoot({ root }: Trust, now: Date): PinnedRoot {
   if (root === undefined) {
     throw new Refusal('no-trusted-root', 'the policy pins no trusted root to verify a certificate against');
   }
-  const time = now.getTime();
-  // Written so that a date that is none is never fresh. One that is to come is a slip, and would keep it fresh for too long.
-  if (!(root.asOf.getTime() - clockSkewMs <= time && time <= root.freshUntil.getTime())) {
+  if (!isFresh(root, now)) {
     throw new Refusal(
       'trusted-root-stale',
       `the trusted root counts from ${root.asOf.toISOString()} to ${root.freshUntil.toISOString()}`,

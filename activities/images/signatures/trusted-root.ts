@@ -36,6 +36,9 @@ export interface RootPin {
 
 const msPerDay = 86_400_000;
 
+/** Clocks differ by less. */
+const clockSkewMs = 5 * 60_000;
+
 const bytes = z.base64().min(1);
 const logs = z.array(
   z.object({
@@ -80,6 +83,12 @@ export function readTrustedRoot(text: string, pin: RootPin): PinnedRoot {
     asOf,
     freshUntil: new Date(asOf.getTime() + pin.maxAgeDays * msPerDay),
   };
+}
+
+/** Whether a root may be verified against. Never with a date that is none; one that is to come is a slip, and would keep it fresh for too long. */
+export function isFresh({ asOf, freshUntil }: PinnedRoot, now: Date): boolean {
+  const time = now.getTime();
+  return asOf.getTime() - clockSkewMs <= time && time <= freshUntil.getTime();
 }
 
 function materialOf(text: string): TrustMaterial {

@@ -3,11 +3,13 @@ import { clusterRegistry } from '../../../activities/kubernetes/client.ts';
 import { kubernetesActions } from '../../../activities/kubernetes/index.ts';
 import { rbacManifests } from '../../../activities/kubernetes/rbac.ts';
 import { secretStores } from '../../../activities/secrets/index.ts';
+import { noImages } from '../../support/no-images.ts';
 
 const actions = kubernetesActions({
   clusters: clusterRegistry([]),
   responderGroup: 'responders',
   secrets: secretStores([]),
+  images: noImages,
 });
 const permissions = actions.flatMap((action) => action.permissions);
 const manifestsOf = (granted: typeof permissions) =>

@@ -1,0 +1,9 @@
+import { createImageAssessor, noPolicy } from '../../activities/images/assess.ts';
+import { createRegistryClient } from '../../activities/images/registry/client.ts';
+import type { ImageAssessor } from '../../domain/image.ts';
+
+/** As it is where no policy is configured: it judges nothing. */
+export const noImages: ImageAssessor = createImageAssessor({
+  client: createRegistryClient({ registries: [] }),
+  policy: noPolicy,
+});
