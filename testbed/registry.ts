@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { binary } from './binaries.ts';
+import { basicAuthorization, pushImage, pusher } from './image.ts';
 import { freePort } from './ports.ts';
 import { startService } from './process.ts';
 
@@ -26,9 +27,6 @@ export interface Registry {
   push(user: string, password: string, repository: string, tag: string): Promise<string>;
   stop(): Promise<void>;
 }
-
-const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-const CONFIG = 'application/vnd.oci.image.config.v1+json';
 
 export async function startRegistry({ htpasswd, notify }: RegistryOptions): Promise<Registry> {
   const [command, port, directory] = await Promise.all([
@@ -65,7 +63,7 @@ export async function startRegistry({ htpasswd, notify }: RegistryOptions): Prom
     }),
   );
   const status = async (user?: string, password = ''): Promise<number> => {
-    const headers = user === undefined ? {} : authorization(user, password);
+    const headers = user === undefined ? {} : { authorization: basicAuthorization(user, password) };
     const answer = await fetch(`${url}/v2/`, { headers });
     await answer.arrayBuffer();
     return answer.status;
@@ -80,83 +78,19 @@ export async function startRegistry({ htpasswd, notify }: RegistryOptions): Prom
     ready: async () => (await status()) === 401,
   });
 
-  async function upload(headers: Record<string, string>, repository: string, bytes: Buffer): Promise<string> {
-    const digest = sha256(bytes);
-    const begun = await ok(
-      await fetch(`${url}/v2/${repository}/blobs/uploads/`, { method: 'POST', headers }),
-    );
-    const location = new URL(begun.headers.get('location') ?? '', url);
-    location.searchParams.set('digest', digest);
-    await ok(
-      await fetch(location, {
-        method: 'PUT',
-        headers: { ...headers, 'content-type': 'application/octet-stream' },
-        body: new Uint8Array(bytes),
-      }),
-    );
-    return digest;
-  }
-
   return {
     url,
     host,
     writeHtpasswd,
     status,
     async push(user, password, repository, tag) {
-      const headers = authorization(user, password);
-      const layer = Buffer.from(`layer ${randomBytes(8).toString('hex')}`);
-      const config = Buffer.from(
-        JSON.stringify({
-          architecture: 'amd64',
-          os: 'linux',
-          config: {},
-          rootfs: { type: 'layers', diff_ids: [sha256(layer)] },
-        }),
-      );
-      const manifest = Buffer.from(
-        JSON.stringify({
-          schemaVersion: 2,
-          mediaType: MANIFEST,
-          config: {
-            mediaType: CONFIG,
-            digest: await upload(headers, repository, config),
-            size: config.length,
-          },
-          layers: [
-            {
-              mediaType: 'application/vnd.oci.image.layer.v1.tar',
-              digest: await upload(headers, repository, layer),
-              size: layer.length,
-            },
-          ],
-        }),
-      );
-      await ok(
-        await fetch(`${url}/v2/${repository}/manifests/${tag}`, {
-          method: 'PUT',
-          headers: { ...headers, 'content-type': MANIFEST },
-          body: new Uint8Array(manifest),
-        }),
-      );
-      return sha256(manifest);
+      const headers = { authorization: basicAuthorization(user, password) };
+      const { digest } = await pushImage(pusher(url, repository, headers), tag);
+      return digest;
     },
     async stop() {
       await service.stop();
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-async function ok(answer: Response): Promise<Response> {
-  const text = await answer.text();
-  if (!answer.ok) throw new Error(`the registry answers ${answer.status}: ${text.slice(0, 300)}`);
-  return answer;
-}
-
-function sha256(bytes: Buffer): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-}
-
-function authorization(user: string, password: string): Record<string, string> {
-  return { authorization: `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}` };
 }

@@ -12,7 +12,7 @@ import type { EndpointConfig, ImageRegistryConfig } from '../../activities/image
 import { sha256, type Digest } from '../../domain/json.ts';
 import { Secret } from '../../domain/secret.ts';
 import { startRegistry, type Registry } from '../../testbed/registry.ts';
-import { OCI_EMPTY, OCI_IMAGE, OCI_INDEX, pusher, type Pusher } from '../support/image-push.ts';
+import { OCI_EMPTY, OCI_IMAGE, OCI_INDEX, pusher, type Pusher } from '../../testbed/image.ts';
 import { startFront, type Front } from '../support/registry-front.ts';
 
 const password = 'pull-password-0123456789';

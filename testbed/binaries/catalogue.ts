@@ -51,12 +51,27 @@ function kubernetes(command: string, versionArgs: string[], estimate: string): B
 
 /** Every program that the testbed runs. A new one is one entry here. */
 export const BINARIES = {
+  cosign: {
+    version: '3.1.3',
+    versionArgs: ['version'],
+    versionPattern: /cosign: [^]*GitVersion:\s+v(\S+)/,
+    recipe: { kind: 'module', package: 'github.com/sigstore/cosign/v3/cmd/cosign' },
+    estimate: '4 minutes',
+  },
   etcd: {
     version: '3.6.4',
     versionArgs: ['--version'],
     versionPattern: /etcd Version: (\S+)/,
     recipe: { kind: 'workspace', folder: 'kubernetes', package: 'go.etcd.io/etcd/server/v3' },
     estimate: '1 minute',
+  },
+  /** Our own front of it: testbed/build/sigstore/fulcio. */
+  fulcio: {
+    version: '1.8.8',
+    versionArgs: ['-version'],
+    versionPattern: /^github\.com\/sigstore\/fulcio v(\S+)/,
+    recipe: { kind: 'workspace', folder: 'sigstore', package: './fulcio' },
+    estimate: '2 minutes',
   },
   'kube-apiserver': kubernetes('kube-apiserver', ['--version'], '5 minutes'),
   'kube-controller-manager': kubernetes('kube-controller-manager', ['--version'], '1 minute'),
@@ -95,6 +110,14 @@ export const BINARIES = {
     },
     estimate: '3 minutes',
   },
+  /** Of Rekor 2, the newest that Go 1.26 builds. */
+  rekor: {
+    version: '2.3.0',
+    versionArgs: ['version'],
+    versionPattern: /log server \(POSIX\)[^]*GitVersion:\s+v(\S+)/,
+    recipe: { kind: 'module', package: 'github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix' },
+    estimate: '2 minutes',
+  },
   temporal: {
     version: '1.5.1',
     versionArgs: ['--version'],
@@ -106,12 +129,22 @@ export const BINARIES = {
     },
     estimate: '2 minutes',
   },
+  /** Our own front of it, the newest that Go 1.26 builds: testbed/build/sigstore/timestamp-authority. */
+  'timestamp-authority': {
+    version: '2.1.3',
+    versionArgs: ['-version'],
+    versionPattern: /^github\.com\/sigstore\/timestamp-authority\/v2 v(\S+)/,
+    recipe: { kind: 'workspace', folder: 'sigstore', package: './timestamp-authority' },
+    estimate: '2 minutes',
+  },
 } as const satisfies Record<string, BinarySpec>;
 
 export type BinaryName = keyof typeof BINARIES;
 
 export const BINARY_NAMES: readonly BinaryName[] = [
+  'cosign',
   'etcd',
+  'fulcio',
   'kube-apiserver',
   'kube-controller-manager',
   'kube-scheduler',
@@ -119,5 +152,7 @@ export const BINARY_NAMES: readonly BinaryName[] = [
   'kwok',
   'prometheus',
   'registry',
+  'rekor',
   'temporal',
+  'timestamp-authority',
 ];

@@ -132,6 +132,10 @@ test.each([
   ['kubectl', 'Client Version: v1.34.4\nKustomize Version: v5.7.1', '1.34.4'],
   ['kubectl', 'Client Version: v1.32.4-dispatcher\nKustomize Version: v5.5.0', '1.32.4-dispatcher'],
   ['kwok', 'kwok version v0.8.0 go1.26.8 (linux/amd64)', '0.8.0'],
+  ['cosign', 'cosign: A tool for signing\n\nGitVersion:    v3.1.3\nGitCommit:     unknown', '3.1.3'],
+  ['fulcio', 'github.com/sigstore/fulcio v1.8.8', '1.8.8'],
+  ['rekor', 'rekor-server: transparency log server (POSIX)\n\nGitVersion:    v2.3.0\n', '2.3.0'],
+  ['timestamp-authority', 'github.com/sigstore/timestamp-authority/v2 v2.1.3', '2.1.3'],
   ['temporal', 'temporal version 1.5.1 (Server 1.29.1, UI 2.42.1)', '1.5.1'],
 ] as const)('the version of %s is read from its own output', (name, output, version) => {
   expect(BINARIES[name].versionPattern.exec(output)?.[1]).toBe(version);
