@@ -19,7 +19,7 @@ export interface Target {
 }
 
 /** Systems other than clusters, by the part of the configuration that names them. */
-export type System = 'aws' | 'forge' | 'registry';
+export type System = 'aws' | 'forge' | 'registry' | 'metrics';
 
 /** How targets, facts and holds name a system that is no cluster: `aws:production`. No cluster's name holds a colon. */
 export function placeOf(system: System, name: string): string {

@@ -33,7 +33,7 @@ export interface AwsPermission {
 
 /** A right that its system grants by a scope or a role of a token, not by a policy that could be generated. */
 export interface ServicePermission {
-  system: 'github' | 'gitlab' | 'harbor' | 'registry';
+  system: 'github' | 'gitlab' | 'harbor' | 'registry' | 'prometheus';
   /** As the vendor calls it: `actions: write`, `api`, `robot: update`. */
   scope: string;
   why: string;
