@@ -26,8 +26,11 @@ export interface Gate {
   incident: string;
   /** Unique in the incident: `quarantine`, `quarantine#2` when asked again, `release`. */
   id: string;
-  /** `proceed`: only whether to go on; `answer`: to fill in a form, which the requester may do as well. */
-  purpose: 'contain' | 'change' | 'release' | 'proceed' | 'answer';
+  /**
+   * `undo`: to undo a change whose undo is an authority of its own. `proceed`: only whether to go on; `answer`: to fill in a form, which the
+   * requester may do as well.
+   */
+  purpose: 'contain' | 'change' | 'undo' | 'release' | 'proceed' | 'answer';
   authorities: Authority[];
   /** Whether a later failure undoes the change: approved with it, and carried out without asking again. */
   undo?: 'on-failure';
@@ -35,7 +38,7 @@ export interface Gate {
   question?: string;
   /** What is to be filled in. */
   form?: { [field: string]: FormField };
-  /** What a release restores, by digest; absent for others. */
+  /** What a release or an undo restores, by digest; absent for others. */
   base?: Digest[];
   hold?: { forMs: number };
   approval: Approval;

@@ -1,4 +1,4 @@
-import type { Effect, Mandate, Target, TargetFacts } from './action.ts';
+import type { Action, Effect, Mandate, Target, TargetFacts } from './action.ts';
 import { pathOfAddress } from './address.ts';
 import { gateDigest, type Gate, type Opening, type Warrant } from './decision.ts';
 import { builtInProtected, effectiveMode, isProtected, type GuardrailPolicy } from './guardrails.ts';
@@ -27,7 +27,7 @@ export interface House {
  */
 export function warrantProblem(
   verb: 'apply' | 'undo',
-  effect: Effect,
+  action: Pick<Action, 'effect' | 'undoApproval'>,
   mandate: Mandate,
   warrant: Warrant,
   house: House,
@@ -46,10 +46,10 @@ export function warrantProblem(
     );
     if (principal !== undefined) return `${principal.name} is protected`;
   }
-  if (gate !== undefined) return gateProblem(verb, effect, mandate, warrant, gate, house);
+  if (gate !== undefined) return gateProblem(verb, action, mandate, warrant, gate, house);
   if (verb === 'undo' || !warrant.automatic || opening.payload.mode !== 'automatic')
     return 'there is no gate, and the incident was not opened in automatic mode';
-  return automaticProblem(effect, mandate, warrant, house);
+  return automaticProblem(action.effect, mandate, warrant, house);
 }
 
 /** Automatic mode reaches where the alert was seen, and only where the configuration of today allows it. */
@@ -81,25 +81,21 @@ export function isWhereSeen(mandate: Pick<Mandate, 'authority'>, { about }: Pick
 
 function gateProblem(
   verb: 'apply' | 'undo',
-  effect: Effect,
+  action: Pick<Action, 'effect' | 'undoApproval'>,
   mandate: Mandate,
   { opening, decisions, request }: Warrant,
   gate: Gate,
   { gatewayKeys, directory, escalation }: House,
 ): string | undefined {
   if (gate.incident !== mandate.incident) return 'the gate is of another incident';
-  // Who approved a reversible change that a failure undoes has approved that undo with it. A containment only a release lets go of.
   const isRelease = gate.purpose === 'release';
-  const undoesFailed =
-    verb === 'undo' && gate.purpose === 'change' && effect === 'reversible' && gate.undo === 'on-failure';
-  const authorises =
-    verb === 'undo' ? isRelease || undoesFailed : gate.purpose === 'contain' || gate.purpose === 'change';
+  const authorises = verb === 'undo' ? authorisesUndo(gate, action) : authorisesApply(gate);
   if (!authorises) return `a gate to ${gate.purpose} does not authorise ${verb}`;
   const wanted = digest(mandate.authority);
   if (!gate.authorities.some((authority) => digest(authority) === wanted))
     return 'the gate is about something else';
-  if (isRelease && !(gate.base ?? []).includes(mandate.base.digest))
-    return 'the gate releases to another snapshot';
+  if ((isRelease || gate.purpose === 'undo') && !(gate.base ?? []).includes(mandate.base.digest))
+    return `the gate ${isRelease ? 'releases' : 'undoes'} to another snapshot`;
   const { approvals, release, requester } = opening.payload;
   const path = pathOfAddress(mandate.step);
   const approval = isRelease ? release : Object.hasOwn(approvals, path) && approvals[path];
@@ -137,6 +133,24 @@ function gateProblem(
     return `${approvers.size} of ${Math.max(1, gate.approval.count)} approvals`;
   }
   return undefined;
+}
+
+/** Whether what a gate asks covers making a change. */
+export function authorisesApply({ purpose }: Gate): boolean {
+  return purpose === 'contain' || purpose === 'change';
+}
+
+/**
+ * Whether what a gate asks covers undoing a change. Who approved a reversible change that a failure undoes has approved that undo with it, unless the
+ * action's undo is an authority of its own. A containment only a release lets go of.
+ */
+export function authorisesUndo(
+  { purpose, undo }: Gate,
+  { effect, undoApproval }: { effect: Effect | undefined; undoApproval?: 'own' | undefined },
+): boolean {
+  if (purpose === 'release') return true;
+  if (effect !== 'reversible') return false;
+  return purpose === 'undo' || (purpose === 'change' && undo === 'on-failure' && undoApproval === undefined);
 }
 
 /** A target's namespace, empty for what lies in none; that is a principal when it is in no cluster. */

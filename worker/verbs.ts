@@ -117,7 +117,7 @@ async function check(
   options: VerbOptions,
 ): Promise<void> {
   const problem =
-    warrantProblem(verb, action.effect, mandate, warrant, options.house) ??
+    warrantProblem(verb, action, mandate, warrant, options.house) ??
     intentProblem(verb, action, mandate, entries) ??
     (await placeProblem(mandate, options));
   if (problem !== undefined) throw unauthorised(problem);

@@ -25,6 +25,7 @@ export function cancel(state: IncidentState, playbook: PlaybookRun, { person, th
   });
   // A question that is open is no work under way: it would keep a hold waiting for ever.
   if (then === 'hold') state.gates.supersedePlaybook(`${person} cancelled it`);
+  if (then === 'stop') state.gates.supersede(['undo'], `${person} cancelled it`);
 }
 
 /** Tells people who cancelled, why, and what follows. */
@@ -86,7 +87,7 @@ export class CancelUndo {
 
   /** Whether another run may take over now. */
   get isAtRest(): boolean {
-    return !this.#isUndoing;
+    return !this.#isUndoing || this.#state.onlyAsksToUndo;
   }
 
   /** Whether all is undone that was to be, and nobody has taken over. */

@@ -9,6 +9,7 @@ import type { EvidenceRef } from '../domain/evidence.ts';
 import type { IncidentInput, IncidentView, Outcome, StepStatus, StepView } from '../domain/incident.ts';
 import type { Digest, JsonObject } from '../domain/json.ts';
 import type { LedgerEntry } from '../domain/ledger.ts';
+import type { Approval } from '../domain/person.ts';
 import type { Signed } from '../domain/signature.ts';
 import type { Playbook } from '../language/run/playbook.ts';
 
@@ -74,6 +75,8 @@ export interface CarriedStep {
   asking?: string;
   /** A change of its stands that a later failure undoes. */
   undoable?: boolean;
+  /** Whose leave its undo takes; absent when the change was approved with it. */
+  undoApproval?: Approval;
   /** The status under which its end is in the ledger, while the interpreter has not acted upon it. */
   noted?: StepStatus;
 }

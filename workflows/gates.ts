@@ -86,7 +86,7 @@ export class Gates {
 
   /** Closes the open questions of the playbook, which are all but a release's, because `why`. */
   supersedePlaybook(why: string): void {
-    this.supersede(['contain', 'change', 'proceed', 'answer'], why);
+    this.supersede(['contain', 'change', 'undo', 'proceed', 'answer'], why);
   }
 
   /** Closes one open question, because `why`. */

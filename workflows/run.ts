@@ -44,7 +44,7 @@ export class PlaybookRun {
     return (
       this.#events.length === 0 &&
       this.#failures.length === 0 &&
-      this.#undoing === 0 &&
+      (this.#undoing === 0 || state.onlyAsksToUndo) &&
       this.interpreter.running().every(asks)
     );
   }
@@ -58,6 +58,8 @@ export class PlaybookRun {
   /** Until the playbook has ended. Begins nothing while `isDraining`. */
   async untilEnded(isDraining: () => boolean): Promise<Ended> {
     for (const leaf of this.interpreter.running()) this.#execute(leaf);
+    const undoing = this.interpreter.undoing();
+    if (undoing !== undefined) this.#obey(undoing);
     for (;;) {
       if (!isDraining() || this.#stopped) {
         this.#stopped = false;

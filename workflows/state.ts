@@ -5,6 +5,7 @@ import type { Alert } from '../domain/alert.ts';
 import type { Gate, Warrant } from '../domain/decision.ts';
 import type { Policy, StepStatus, StepView } from '../domain/incident.ts';
 import { jsonCopy, type JsonObject } from '../domain/json.ts';
+import type { Approval } from '../domain/person.ts';
 import type { Step } from '../language/run/playbook.ts';
 import type { Answer, Carried, CarriedStep, HoldRequest, IncidentArguments } from './contract.ts';
 import { Gates, type Question } from './gates.ts';
@@ -38,6 +39,8 @@ export interface StepRecord {
   asking?: string;
   /** A change of its stands that a later failure undoes. */
   undoable?: boolean;
+  /** Whose leave its undo takes; absent when the change was approved with it. */
+  undoApproval?: Approval;
   /** Why it is to end at its next boundary. */
   stopped?: string;
   /** The status under which its end is in the ledger, while the interpreter has not acted upon it. */
@@ -65,6 +68,8 @@ export class IncidentState {
   readonly recorder: Recorder;
   readonly gates: Gates;
   readonly phases: Phases;
+  /** Steps whose undo is under way. */
+  readonly undoing = new Set<StepRecord>();
   takenOver = false;
   releasing = false;
   closing = false;
@@ -284,6 +289,11 @@ export class IncidentState {
   /** Stops every change under way; each ends at its next boundary. */
   stopMutations(): void {
     for (const scope of this.#mutations.keys()) scope.cancel();
+  }
+
+  /** Whether every undo under way only waits for people. */
+  get onlyAsksToUndo(): boolean {
+    return [...this.undoing].every(({ asking }) => asking !== undefined && this.gates.isOpen(asking));
   }
 
   /** Ends one step at its next boundary: its question is closed, its change is stopped. */

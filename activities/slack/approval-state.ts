@@ -65,6 +65,7 @@ function agreed({ gate }: GateNotice): [string, RichTextSection] {
 /** What follows when nobody approves: never a change. */
 function unanswered({ gate }: GateNotice): string {
   if (gate.purpose === 'release') return 'nothing is released, the hold stays';
+  if (gate.purpose === 'undo') return 'nothing is undone, the change stays';
   return gate.purpose === 'proceed' || gate.purpose === 'answer'
     ? 'the playbook does not go on from here'
     : 'nothing is changed by this request';

@@ -1,10 +1,10 @@
 import { claimed } from '../claimed.ts';
-import type { Authority, Effect, Mandate } from '../../domain/action.ts';
+import type { ActionSignature, Authority, Mandate } from '../../domain/action.ts';
 import type { Gate, Opening, Warrant } from '../../domain/decision.ts';
 import { failureTypes } from '../../domain/failure-types.ts';
 import { canonical, digest, type Json } from '../../domain/json.ts';
 import type { PublicKey, Signed } from '../../domain/signature.ts';
-import { isWhereSeen } from '../../domain/warrant.ts';
+import { authorisesApply, authorisesUndo, isWhereSeen } from '../../domain/warrant.ts';
 import { pathOfAddress } from '../../language/run/playbook.ts';
 import type { IncidentArguments, Seal } from '../../workflows/contract.ts';
 import { quote, type Findings } from '../findings.ts';
@@ -87,8 +87,8 @@ export function checkWarrants(
       if (warrant === undefined || mandate === undefined) {
         findings.add('FB5608', run.file, at, `${quote(activity.type, 120)} was scheduled without a warrant`);
       } else {
-        const effect = input.playbook.actions[action]?.effect;
-        checkOne(run, at, activity.type, effect, mandate, warrant, gates, findings);
+        const signature = input.playbook.actions[action];
+        checkOne(run, at, activity.type, signature, mandate, warrant, gates, findings);
         // The workflow asks without this rule, and the worker refuses: then nothing was changed.
         const isRefused = failureTypeOf(run.events, activity.event) === failureTypes.unauthorised;
         if (warrant.gate === undefined && verb === 'apply' && !isRefused)
@@ -102,7 +102,7 @@ function checkOne(
   run: Run,
   at: string,
   activity: string,
-  effect: Effect | undefined,
+  signature: ActionSignature | undefined,
   mandate: Mandate,
   warrant: Warrant,
   gates: ReadonlyMap<string, OpenedGate>,
@@ -113,7 +113,7 @@ function checkOne(
   if (warrant.gate === undefined) {
     // Automatic mode contains, and nothing else.
     const isAutomatic =
-      warrant.automatic && input.opening.payload.mode === 'automatic' && effect === 'contain';
+      warrant.automatic && input.opening.payload.mode === 'automatic' && signature?.effect === 'contain';
     if (!isAutomatic || activity.endsWith('.undo')) {
       findings.add(
         'FB5608',
@@ -140,7 +140,11 @@ function checkOne(
       `${what} ran under an authority that gate ${quote(opened.gate.id, 80)} does not name`,
     );
   }
-  if (!authorises(opened.gate, activity.endsWith('.undo'), effect)) {
+  const { effect, undoApproval } = signature ?? {};
+  const isCovered = activity.endsWith('.undo')
+    ? authorisesUndo(opened.gate, { effect, undoApproval })
+    : authorisesApply(opened.gate);
+  if (!isCovered) {
     findings.add(
       'FB5611',
       run.file,
@@ -148,7 +152,8 @@ function checkOne(
       `${what} ran under a gate whose purpose is ${quote(opened.gate.purpose, 80)}`,
     );
   }
-  if (opened.gate.purpose === 'release' && !(opened.gate.base ?? []).includes(mandate.base.digest)) {
+  const isRestored = opened.gate.purpose === 'release' || opened.gate.purpose === 'undo';
+  if (isRestored && !(opened.gate.base ?? []).includes(mandate.base.digest)) {
     findings.add('FB5611', run.file, at, `${what} restored a snapshot that was not approved`, {
       expected: opened.gate.base ?? [],
       found: mandate.base.digest,
@@ -190,12 +195,6 @@ function checkReach(run: Run, at: string, activity: string, mandate: Mandate, fi
       })),
     },
   );
-}
-
-/** Who approved a reversible change that a failure undoes has approved that undo with it. A containment only a release lets go of. */
-function authorises({ purpose, undo }: Gate, isUndo: boolean, effect: Effect | undefined): boolean {
-  if (!isUndo) return purpose === 'contain' || purpose === 'change';
-  return purpose === 'release' || (purpose === 'change' && effect === 'reversible' && undo === 'on-failure');
 }
 
 /** A gate asks for what the gateway signed when the incident was opened; a release, besides, for whom the gateway says that he asked. */

@@ -18,8 +18,10 @@ export function weakenedStep(before: Step, after: Step): Map<string, string> {
     if (before.hold !== undefined && after.hold === undefined)
       say('hold', 'it no longer says how long it holds');
     else if ((after.hold?.forMs ?? 0) < (before.hold?.forMs ?? 0)) say('hold', 'it holds for less time');
-    if (before.undo === 'on-failure' && after.undo === 'never')
+    if (before.undo !== 'never' && after.undo === 'never')
       say('undo', 'a later failure leaves its change in place');
+    else if (before.undo === 'ask' && after.undo === 'on-failure')
+      say('undo', 'it is undone without asking people');
   }
   for (const cap of ['maxItems', 'maxParallel', 'maxRounds'] as const) {
     const [was, is] = [numberIn(before, cap), numberIn(after, cap)];

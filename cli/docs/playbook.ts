@@ -109,6 +109,7 @@ function undo(step: Step, signatures: Signatures): string {
   const effect = signatures[step.uses]?.effect;
   if (effect === 'read') return 'nothing to undo';
   if (step.undo === 'on-failure') return 'when a later step fails';
+  if (step.undo === 'ask') return 'people are asked when a later step fails';
   return signatures[step.uses]?.holds === true
     ? `when people release it${step.hold === undefined ? '' : `; asked after ${durationText(step.hold.forMs)}`}`
     : 'never';

@@ -148,6 +148,7 @@ class Builder {
       ...('phase' in step && step.phase !== undefined ? [`in phase ${step.phase.id}`] : []),
       ...(step.kind === 'ask' ? [`from ${step.from.join(', ')} within ${durationText(step.withinMs)}`] : []),
       ...(step.kind === 'action' && step.undo === 'on-failure' ? ['undone on failure'] : []),
+      ...(step.kind === 'action' && step.undo === 'ask' ? ['asked on failure whether to undo it'] : []),
       ...(step.timeoutMs === undefined ? [] : [`timeout ${durationText(step.timeoutMs)}`]),
       ...(step.retry === undefined ? [] : [`up to ${step.retry.attempts} attempts`]),
       ...(step.continueOnError === true ? ['goes on when it fails'] : []),

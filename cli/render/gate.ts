@@ -58,6 +58,7 @@ function impact(
 const purposes: { readonly [purpose: string]: string } = {
   contain: 'contain',
   change: 'change something',
+  undo: 'undo a change',
   release: 'release what is held',
   proceed: 'go on, or not',
   answer: 'fill in a form',

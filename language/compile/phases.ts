@@ -135,9 +135,10 @@ function membersFindings(phase: string, indices: readonly number[], list: PhaseL
   const undos = indices.flatMap((index) => {
     const step = steps[index];
     const action = actions.get(step?.uses ?? '');
-    return step === undefined || action?.effect !== 'reversible'
-      ? []
-      : [{ index, undo: undoOf(step, action) }];
+    if (step === undefined || action?.effect !== 'reversible') return [];
+    // One that is asked about by itself is no part of what this question grants.
+    const undo = undoOf(step, action);
+    return undo === 'ask' && action.undoApproval === 'own' ? [] : [{ index, undo }];
   });
   const other = undos.find(({ undo }) => undo !== undos[0]?.undo);
   if (other !== undefined)

@@ -54,8 +54,11 @@ export interface ActionStep extends StepCommon {
   /** Steps of one list that people are asked about once; `approve` is the phase's then. */
   phase?: { id: string; title: string };
   hold?: { forMs: number; then: 'escalate' };
-  /** `never`: a later failure leaves it as it is. The only value a containment may have. */
-  undo: 'never' | 'on-failure';
+  /**
+   * What a later failure leads to. `never`: it stays as it is, the only value a containment may have. `ask`: people are asked whether to undo it.
+   * `on-failure`: it is undone under the approval that it was made with.
+   */
+  undo: 'never' | 'ask' | 'on-failure';
 }
 
 /** Runs another playbook, with inputs and outputs of its own, as a part of this incident. */

@@ -16,10 +16,10 @@ export const actions: Action[] = [
 export let engine: Engine;
 
 /** Has an engine for the tests of the file that calls it. */
-export function startEngine(): void {
+export function startEngine(catalogue: Action[] = actions): void {
   beforeAll(async () => {
     engine = await Engine.start();
-    await engine.work(actions);
+    await engine.work(catalogue);
   });
   afterAll(() => engine.stop());
 }

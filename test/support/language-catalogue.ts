@@ -31,8 +31,8 @@ const signIn: JsonObject = {
   additionalProperties: false,
 };
 
-/** The invented catalogue, with what the order of steps is judged by: an action that collects evidence, and one that destroys pods; and with
- * one that takes a union. */
+/** The invented catalogue, with what the order of steps is judged by: an action that collects evidence, and one that destroys pods; with
+ * one that takes a union; and with one whose undo is asked about. */
 export const languageCatalogue: ActionSignature[] = [
   ...catalogue.map((action): ActionSignature =>
     action.name === 'kubernetes.collect-evidence' ? { ...action, evidence: 'collects' } : action,
@@ -49,4 +49,7 @@ export const languageCatalogue: ActionSignature[] = [
   ...catalogue
     .filter(({ name }) => name === 'kubernetes.collect-evidence')
     .map((action): ActionSignature => ({ ...action, name: 'test.sign-in', input: signIn, outputs: {} })),
+  ...catalogue
+    .filter(({ name }) => name === 'test.scale')
+    .map((action): ActionSignature => ({ ...action, name: 'test.restore', undoApproval: 'own' })),
 ];

@@ -22,6 +22,7 @@ const actions: Action[] = [
   world.action(),
   world.action('test.read', false),
   { ...world.action('test.change'), effect: 'reversible', holds: false },
+  { ...world.action('test.restore'), effect: 'reversible', holds: false, undoApproval: 'own' },
 ];
 const read = (id: string, over: Partial<ActionStep> = {}): ActionStep => act(id, 'test.read', at(id), over);
 const change = (id: string, over: Partial<ActionStep> = {}): ActionStep =>
@@ -79,6 +80,17 @@ const cases: { [name: string]: (engine: Engine) => Promise<OpenIncident> } = {
   },
   simulated: (engine) => engine.open({ actions, namespace: 'simulated', mode: 'simulate' }),
   refused: (engine) => engine.open({ actions, namespace: 'kube-system' }),
+
+  async 'undo-asked'(engine) {
+    const incident = await play(engine, [
+      act('first', 'test.restore', at('first'), { undo: 'ask' }),
+      act('second', 'test.restore', at('second'), { undo: 'ask', needs: ['first'] }),
+      { kind: 'fail', id: 'stop', message: { literal: 'a drill' }, needs: ['second'] },
+    ]);
+    for (const gate of ['first', 'second', 'second#2']) await incident.decide('ada', { gate });
+    await incident.decide('ben', { gate: 'first#2', verdict: 'deny', reason: 'a drill' });
+    return incident;
+  },
 
   // A kind of step each.
   parallel: (engine) =>

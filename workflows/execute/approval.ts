@@ -67,7 +67,11 @@ export function askFor(
     changes: plan.changes.map(({ summary }) => summary),
     changeCount: plan.changeCount,
     notCovered: plan.notCovered,
-    undo: undoes ? `${plan.undo.text}. A later failure undoes it without asking again.` : plan.undo.text,
+    undo: undoes
+      ? `${plan.undo.text}. A later failure undoes it without asking again.`
+      : step.undo === 'ask'
+        ? `${plan.undo.text}. After a later failure people are asked whether to.`
+        : plan.undo.text,
   });
 }
 

@@ -16,7 +16,7 @@ export async function conclude(
 ): Promise<LeafEnd> {
   const verification = await verify(state, record);
   const title = record.title ?? record.view.action;
-  const standing = undoable(step, record, true);
+  const standing = undoable(state, step, record, true);
   if ('type' in verification) return { ...(await fail(state, record, verification)), ...standing };
   const { applied, notCovered } = record.view;
   const lines = [
@@ -51,10 +51,16 @@ export async function conclude(
   return { ...end(state, record, status, undefined, verification.verdict, outputs), ...standing };
 }
 
-/** Notes whether a change stands that a later failure undoes. */
-function undoable(step: ActionStep, record: StepRecord, stands: boolean): { applied?: boolean } {
-  if (step.undo !== 'on-failure' || record.signature?.effect !== 'reversible') return {};
+/** Notes whether a change stands that a later failure undoes, and whose leave that takes. */
+function undoable(
+  state: IncidentState,
+  step: ActionStep,
+  record: StepRecord,
+  stands: boolean,
+): { applied?: boolean } {
+  if (step.undo === 'never' || record.signature?.effect !== 'reversible') return {};
   record.undoable = stands;
+  if (step.undo === 'ask') record.undoApproval = step.approve ?? state.policy.approval;
   return { applied: stands };
 }
 
@@ -89,7 +95,7 @@ export async function failAfterApply(
   const found = await verify(state, record);
   const absent = 'type' in found ? found.type === failureTypes.targetGone : found.state === 'absent';
   if (absent && record.hold !== undefined) await state.endHold(record, 'nothing of it stands in the world');
-  const standing = undoable(step, record, !absent);
+  const standing = undoable(state, step, record, !absent);
   if (status === 'cancelled' && absent)
     return { ...end(state, record, status, failure.message), ...standing };
   return { ...(await fail(state, record, failure, status)), ...standing };

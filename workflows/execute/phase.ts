@@ -136,6 +136,7 @@ function questionOf(
   const inTurn = (lines: (plan: Plan) => readonly string[]): string[] =>
     interleaved(planned.map(({ step, plan }) => lines(plan).map((line) => `${step.id}: ${line}`)));
   const undone = planned.filter(isUndone).map(({ step }) => step.id);
+  const asked = planned.filter(({ step }) => step.undo === 'ask').map(({ step }) => step.id);
   const limits = planned.map(({ step, plan }) =>
     plan.notCovered.map((limit) => ({ ...limit, text: `${step.id}: ${limit.text}` })),
   );
@@ -153,6 +154,9 @@ function questionOf(
     undo: [
       ...undosOf(planned),
       ...(undone.length === 0 ? [] : [`A later failure undoes ${undone.join(', ')} without asking again.`]),
+      ...(asked.length === 0
+        ? []
+        : [`After a later failure people are asked whether to undo ${asked.join(', ')}.`]),
     ].join(' '),
   };
 }

@@ -3,11 +3,12 @@ import type { Warrant } from '../../domain/decision.ts';
 import { digest, jsonCopy } from '../../domain/json.ts';
 import { failureOf, patience } from '../patience.ts';
 import { Interrupted, type IncidentState, type StepRecord } from '../state.ts';
+import { undoWarrant } from './undo-approval.ts';
 
-type Applied = StepRecord & Required<Pick<StepRecord, 'mandate' | 'signature'>>;
+export type WasApplied = StepRecord & Required<Pick<StepRecord, 'mandate' | 'signature'>>;
 
 /** Whether a step has come as far as to be applied. */
-export function wasApplied(record: StepRecord): record is Applied {
+export function wasApplied(record: StepRecord): record is WasApplied {
   return record.mandate !== undefined && record.signature !== undefined;
 }
 
@@ -17,7 +18,7 @@ export function wasApplied(record: StepRecord): record is Applied {
  */
 export async function applyUndo(
   state: IncidentState,
-  record: Applied,
+  record: WasApplied,
   warrant: Warrant,
   why?: string,
 ): Promise<Undone> {
@@ -56,16 +57,39 @@ export function linesOf({ claims, conflicts }: Undone): string[] {
 }
 
 /**
- * Undoes a reversible change after a failure, under the approval that it was made with. A person who takes over stops it, and it is tried again
- * after the handback. Never throws for what it may meet: a change that cannot be undone is told and stays.
+ * Undoes a reversible change after a failure, under the approval that it was made with, or one of its own. A person who takes over stops it, and it is
+ * tried again after the handback. Never throws for what it may meet: a change that cannot be undone is told and stays.
  */
 export async function undoStep(
   state: IncidentState,
   record: StepRecord,
   why: string,
 ): Promise<{ ok: boolean; why?: string }> {
-  const { view, warrant } = record;
-  if (!wasApplied(record) || warrant === undefined) return { ok: false, why: 'it was never applied' };
+  state.undoing.add(record);
+  try {
+    return await undoApplied(state, record, why);
+  } finally {
+    state.undoing.delete(record);
+  }
+}
+
+async function undoApplied(
+  state: IncidentState,
+  record: StepRecord,
+  why: string,
+): Promise<{ ok: boolean; why?: string }> {
+  const { undoApproval, view } = record;
+  if (!wasApplied(record) || record.warrant === undefined) return { ok: false, why: 'it was never applied' };
+  let { warrant } = record;
+  if (undoApproval !== undefined) {
+    const granted = await undoWarrant(state, record, undoApproval, why);
+    if ('why' in granted) {
+      // It was decided: nothing asks about it again.
+      delete record.undoable;
+      return { ok: false, why: granted.why };
+    }
+    warrant = granted;
+  }
   for (;;) {
     await state.whileTakenOver();
     try {

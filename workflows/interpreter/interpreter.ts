@@ -50,6 +50,12 @@ export function createInterpreter(playbook: Playbook, facts: Facts, resumed?: Js
     due: () => live(run).reduce((first, here) => Math.min(first, dueAt(here)), Infinity),
     ended: () => run.state.ended,
     running: () => live(run).flatMap((here) => runningLeaf(here) ?? []),
+    undoing() {
+      const { undoing } = run.state;
+      return undoing === undefined || undoing.told !== undefined
+        ? undefined
+        : { do: 'undo', address: undoing.address, why: undoing.why };
+    },
     state: () => jsonCopy(run.state),
   };
 }

@@ -18,7 +18,7 @@ export function take(run: Run, event: Event): void {
     throw new RangeError(`${address} has not ended: it is ${end.status}`);
   run.leaves.delete(address);
   leaf.end = end;
-  if (running.step.kind !== 'action' || running.step.undo !== 'on-failure') return;
+  if (running.step.kind !== 'action' || running.step.undo === 'never') return;
   const before = applied.findIndex((entry) => entry.address === address);
   if (before !== -1) applied.splice(before, 1);
   if (stands === true || before !== -1) applied.push({ address, status: end.status });

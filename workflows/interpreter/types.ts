@@ -76,7 +76,7 @@ export interface Stop {
   why: string;
   /** Leaves that run: finished, or stopped at their next boundary. */
   running: 'finish' | 'stop';
-  /** Undo what `undo: on-failure` covers. */
+  /** Undo what `undo: on-failure` covers, and ask about what `undo: ask` does. */
   undo: boolean;
   /** Run the `always` steps. */
   always: boolean;
@@ -107,6 +107,8 @@ export interface Interpreter {
   ended(): Ended | undefined;
   /** Leaves that run now, as their `run` commands were: to be taken up again after a continue-as-new. */
   running(): Leaf[];
+  /** The undo that is under way, likewise. */
+  undoing(): Extract<Command, { do: 'undo' }> | undefined;
   /** All of it, as JSON: what `resume` takes. Iterations that ended hold no more than their outputs. */
   state(): JsonObject;
 }

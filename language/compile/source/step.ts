@@ -160,9 +160,11 @@ const step: z.ZodType<SourceStep> = map({
       'The phase it belongs to: people are asked about all of its steps at once, instead of `approve`.',
     ),
   hold: hold.optional(),
-  undo: oneOf(['never', 'on-failure'])
+  undo: oneOf(['never', 'ask', 'on-failure'])
     .optional()
-    .describe('Whether a later failure undoes this step. A containment is never undone by a failure.'),
+    .describe(
+      'Whether a later failure undoes this step, or has people asked whether to. A containment is never undone by a failure.',
+    ),
 
   playbook: playbookId().optional().describe('Another playbook, run as a part of this incident.'),
   parallel: named(branchName(), someSteps, { min: 2, max: 20, what: 'the name of a branch, then its steps' })
@@ -224,7 +226,7 @@ export type SourceStep = { id: string } & Optional<{
   approve: SourceApproval;
   phase: string;
   hold: z.output<typeof hold>;
-  undo: 'never' | 'on-failure';
+  undo: 'never' | 'ask' | 'on-failure';
   playbook: string;
   parallel: { [branch: string]: SourceStep[] };
   foreach: string | Json[];

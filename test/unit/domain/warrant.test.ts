@@ -88,7 +88,7 @@ const house: House = {
   environmentOf: (cluster) => (cluster === 'c' ? 'production' : undefined),
 };
 const problem = (warrant: Warrant, verb: 'apply' | 'undo' = 'apply', on = mandate) =>
-  warrantProblem(verb, 'contain', on, warrant, house);
+  warrantProblem(verb, { effect: 'contain' }, on, warrant, house);
 const request: Command = {
   type: 'firebreak/command/v1',
   incident: 'i',
@@ -180,6 +180,33 @@ describe('a warrant', () => {
     );
   });
 
+  test('an undo that is an authority of its own is not covered by the approval of the change', () => {
+    const change: Gate = { ...gate, purpose: 'change', undo: 'on-failure' };
+    const undo: Gate = { ...gate, id: 's#2', purpose: 'undo', base: [base.digest] };
+    const under = (asked: Gate): Warrant => ({
+      ...good,
+      gate: asked,
+      decisions: [signed(decision({}, asked))],
+    });
+    const judged = (asked: Gate, own?: 'own', on = mandate) =>
+      warrantProblem(
+        'undo',
+        { effect: 'reversible', ...(own === undefined ? {} : { undoApproval: own }) },
+        on,
+        under(asked),
+        house,
+      );
+    expect(judged(change)).toBeUndefined();
+    expect(judged(change, 'own')).toMatch(/a gate to change does not authorise undo/);
+    expect(judged(undo, 'own')).toBeUndefined();
+    expect(judged(undo)).toBeUndefined();
+    const elsewhere = { ...mandate, base: { ...base, digest: sha256('forged') } };
+    expect(judged(undo, 'own', elsewhere)).toMatch(/undoes to another snapshot/);
+    expect(problem(under(undo), 'apply')).toMatch(/does not authorise apply/);
+    // What is contained is let go of by a release only.
+    expect(problem(under(undo), 'undo')).toMatch(/a gate to undo does not authorise undo/);
+  });
+
   test('an approver cannot make somebody else the requester of what is theirs', () => {
     const forged = { ...gate, requester: 'zoe' };
     const own = [signed(decision({ person: 'dana' }, forged))];
@@ -228,6 +255,8 @@ describe('a warrant', () => {
     const target = { kind: 'Namespace', cluster: 'd', name: 'shop', uid: 'u' };
     const there = { ...mandate, authority: { ...authority('shop'), targets: [target] } };
     expect(problem(automatic({ about: other }), 'apply', there)).toMatch(/not allowed there/);
-    expect(warrantProblem('apply', 'irreversible', mandate, automatic(), house)).toMatch(/not allowed there/);
+    expect(warrantProblem('apply', { effect: 'irreversible' }, mandate, automatic(), house)).toMatch(
+      /not allowed there/,
+    );
   });
 });
