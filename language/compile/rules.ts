@@ -19,7 +19,7 @@ export function ruleFindings(step: SourceStep, action: ActionSignature, path: Pa
   const isUndone = step.undo === 'on-failure' || step.undo === 'ask';
   if (step.undo === 'on-failure' && action.undoApproval === 'own')
     findings.push({
-      code: 'FB2054',
+      code: 'FB2058',
       path: [...path, 'undo'],
       message: `the undo of ${action.name} brings back what it was made against, and needs an approval of its own`,
       fix: 'write undo: ask, or undo: never',

@@ -2,15 +2,13 @@ import { expect, test } from '@jest/globals';
 import { compilePlaybook } from '../../../language/compile/compile.ts';
 import { languageCatalogue } from '../../support/language-catalogue.ts';
 
-const header = `id: T-1
-name: Test
-version: 1
-phases:
+const phases = `phases:
   recovery: { title: Recover, approve: { from: [responders], within: 5m } }
-steps:
 `;
-const read = (steps: string): ReturnType<typeof compilePlaybook> =>
-  compilePlaybook({ file: 'p.yaml', text: header + steps }, languageCatalogue);
+const read = (steps: string): ReturnType<typeof compilePlaybook> => {
+  const text = `id: T-1\nname: Test\nversion: 1\n${steps.includes('phase:') ? phases : ''}steps:\n${steps}`;
+  return compilePlaybook({ file: 'p.yaml', text }, languageCatalogue);
+};
 const undos = (steps: string): (string | undefined)[] => {
   const result = read(steps);
   if ('problems' in result) throw new Error(JSON.stringify(result.problems, null, 1));
