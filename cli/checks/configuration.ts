@@ -15,6 +15,7 @@ import { loadPlaybooks } from '../../worker/playbooks.ts';
 import { readText } from '../../worker/read-text.ts';
 import { attempt, failed, ok, warning, type Check } from './check.ts';
 import { checkKeys, checkPrivate } from './files.ts';
+import { checkImages } from './images.ts';
 import { checkPeople } from './people.ts';
 
 export interface CheckedConfiguration {
@@ -44,6 +45,7 @@ export async function checkConfiguration(path: string): Promise<CheckedConfigura
     ...(await checkRoutes(configuration, playbooks)),
     ...(await checkSources(configuration)),
     ...(await checkSecrets(configuration)),
+    ...(await checkImages(configuration)),
     ...(await checkKubeconfigs(configuration)),
     ...(await checkKeys(configuration)),
   ];
@@ -101,12 +103,27 @@ async function checkSources({ sources }: Configuration): Promise<Check[]> {
   return checks;
 }
 
-async function checkSecrets({ slack, temporal }: Configuration): Promise<Check[]> {
+async function checkSecrets({ slack, temporal, metrics, registries }: Configuration): Promise<Check[]> {
   const references: [string, SecretReference | undefined][] = [
     ['temporal.apiKey', temporal.apiKey],
     ['slack.signingSecret', slack?.signingSecret],
     ['slack.botToken', slack?.botToken],
     ['slack.socketMode.appToken', slack?.socketMode?.appToken],
+    ...metrics.flatMap(({ name, token, password }): [string, SecretReference | undefined][] => [
+      [`metrics.${name}.token`, token],
+      [`metrics.${name}.password`, password],
+    ]),
+    ...registries.flatMap((registry): [string, SecretReference | undefined][] => {
+      if (registry.kind !== 'oci') return [];
+      const { name, credentials, mirrors = [] } = registry;
+      return [
+        [`registries.${name}.credentials.password`, credentials?.password],
+        ...mirrors.map((mirror, at): [string, SecretReference | undefined] => [
+          `registries.${name}.mirrors[${at}].credentials.password`,
+          mirror.credentials?.password,
+        ]),
+      ];
+    }),
   ];
   const checks: Check[] = [];
   for (const [field, reference] of references) {

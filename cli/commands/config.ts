@@ -10,7 +10,7 @@ export function configCommand(): Command {
   const config = new Command('config').description('Check the configuration.');
   const check = new Command('check')
     .description(
-      'Check configuration, playbooks, routes, people, secrets and the modes of files: all problems at once.',
+      'Check configuration, playbooks, routes, people, secrets, the image policy and the modes of files: all problems at once.',
     )
     .action(async (_: object, self: Command) => {
       const options = self.optsWithGlobals<GlobalOptions>();

@@ -10,11 +10,13 @@ import { renderChecks } from '../render/checks.ts';
 export function doctorCommand(): Command {
   const command = new Command('doctor')
     .description(
-      'Check this machine, Temporal, each cluster and its permissions, Slack, and the configuration.',
+      'Check this machine, Temporal, each cluster and its permissions, Slack, sources of metrics, registries of images, and the configuration.',
     )
     .action(async (_: object, self: Command) => {
       const options = self.optsWithGlobals<GlobalOptions>();
-      note('Looking; this calls Temporal, the clusters and Slack, and changes nothing …');
+      note(
+        'Looking; this calls Temporal, the clusters, Slack, the sources of metrics and the registries of images, and changes nothing …',
+      );
       const checks = await examine(options.config);
       const good = checks.every(({ state }) => state !== 'failed');
       print(options, { ok: good, checks }, () => renderChecks(checks));
@@ -28,14 +30,17 @@ async function examine(config: string): Promise<Check[]> {
   const { checkNode, checkState } = await import('../checks/machine.ts');
   const { checks, configuration } = await checkConfiguration(config);
   if (configuration === undefined) return [checkNode(), ...checks];
-  const { checkSlack, checkTemporal } = await import('../checks/services.ts');
+  const { checkMetrics, checkSlack, checkTemporal } = await import('../checks/services.ts');
   const { checkCluster } = await import('../checks/cluster.ts');
+  const { checkImageRegistries } = await import('../checks/images.ts');
   const { catalogue } = await import('../../worker/catalogue.ts');
   const { actions } = catalogue({}, configuration.secretStores);
   const live = await Promise.all([
     checkState(configuration),
     checkTemporal(configuration),
     checkSlack(configuration),
+    checkMetrics(configuration),
+    checkImageRegistries(configuration),
     ...configuration.clusters.map((cluster) => checkCluster(cluster, actions)),
   ]);
   return [checkNode(), ...checks, ...live.flat()];

@@ -20,8 +20,6 @@ export function rememberContent(client: Reader, maxBytes: number): Reader {
     sizeCalculation: (content) =>
       ENTRY_BYTES + ('blob' in content ? content.blob.length : content.manifest.bytes.length * PARSED),
   });
-  const keyOf = (from: Repository, kind: string, digest: string) =>
-    `${kind} ${from.registry}/${from.repository} ${digest}`;
   return {
     async manifest(from, reference, options) {
       if (!isDigest(reference)) return client.manifest(from, reference, options);
@@ -45,5 +43,8 @@ export function rememberContent(client: Reader, maxBytes: number): Reader {
     referrers: (from, digest, options) => client.referrers(from, digest, options),
   };
 }
+
+const keyOf = (from: Repository, kind: string, digest: string): string =>
+  `${kind} ${from.registry}/${from.repository} ${digest}`;
 
 const fits = ({ length }: Uint8Array, maxBytes = Infinity): boolean => length <= maxBytes;

@@ -21,6 +21,15 @@ forges:
 registries:
   - { name: harbor, environment: production, kind: harbor, url: 'https://harbor.example', username: fb, password: { env: HARBOR } }
   - { name: plain, environment: production, kind: basic-auth, url: 'https://r.example', htpasswd: local/registry/htpasswd }
+  - name: images
+    environment: production
+    kind: oci
+    host: docker.io
+    url: https://registry-1.docker.io
+    credentials: { username: fb, password: { file: secrets/hub } }
+    tokenHosts: [auth.docker.io]
+    mirrors: [{ url: 'https://mirror.example/hub', credentials: { username: fb, password: { file: secrets/mirror } } }]
+images: { policy: images.yaml }
 secretStores:
   - { name: cluster, kind: kubernetes, cluster: shop, namespaces: [shop] }
   - { name: vault, kind: aws-secrets-manager, account: production, prefix: firebreak/ }
@@ -63,6 +72,15 @@ test('every kind of system is taken, with defaults and absolute paths', async ()
       { kind: 'github', apiUrl: 'https://api.github.com', auth: { token: { env: 'HUB_TOKEN' } } },
       { kind: 'gitlab', url: 'https://gitlab.com', token: { file: join(directory, 'secrets/lab') } },
     ],
+    registries: [
+      { name: 'harbor', password: { env: 'HARBOR' } },
+      { name: 'plain' },
+      {
+        credentials: { username: 'fb', password: { file: join(directory, 'secrets/hub') } },
+        mirrors: [{ credentials: { password: { file: join(directory, 'secrets/mirror') } } }],
+      },
+    ],
+    images: { policy: join(directory, 'images.yaml') },
     secretStores: [{ name: 'cluster' }, { name: 'vault' }, { directory: join(directory, 'secrets/kept') }],
   });
   for (const place of [
@@ -72,6 +90,7 @@ test('every kind of system is taken, with defaults and absolute paths', async ()
     'forge:lab',
     'registry:harbor',
     'registry:plain',
+    'registry:images',
   ])
     expect(environmentOf(configuration, place)).toBe('production');
   expect(environmentOf(configuration, 'aws:elsewhere')).toBeUndefined();
@@ -110,6 +129,22 @@ describe('names that are used twice', () => {
     ]);
     await expect(load(changed('name: hub', 'name: shop'))).resolves.toBeDefined();
   });
+});
+
+test('one host of images is one registry', async () => {
+  const again = '  - { name: hub-images, environment: production, kind: oci, host: docker.io }\n';
+  expect(await faults(changed('images: { policy', `${again}images: { policy`))).toEqual([
+    { field: 'registries[3].host', message: 'is used twice: docker.io', line: again.trimEnd() },
+  ]);
+});
+
+test('a registry of images that could not be asked is refused, with its field', async () => {
+  const { configuration } = await load(
+    changed('url: https://registry-1.docker.io', 'url: http://registry-1.docker.io'),
+  );
+  expect(() => catalogue({ registries: configuration.registries })).toThrow(
+    /FB3802: registry docker\.io: url has credentials, which are sent over https only/,
+  );
 });
 
 describe('names of what is not there', () => {
