@@ -1,34 +1,28 @@
-import { dirname, resolve } from 'node:path';
-import { noPolicy, type PolicyInForce } from '../activities/images/assess.ts';
-import { parseImagePolicy, trustOf } from '../activities/images/policy.ts';
-import { FirebreakError } from '../domain/errors.ts';
-import { digest } from '../domain/json.ts';
-import { placeIn, readDocument } from '../language/compile/document.ts';
 import { readFile } from 'node:fs/promises';
-import { systemCode } from '../domain/errors.ts';
+import { dirname, resolve } from 'node:path';
+import { inForce, noPolicy, type PolicyInForce, type PolicySource } from '../activities/images/in-force.ts';
+import { parseImagePolicy } from '../activities/images/policy.ts';
+import { FirebreakError, systemCode } from '../domain/errors.ts';
+import { placeIn, readDocument } from '../language/compile/document.ts';
 
 /**
  * Reads the image policy, and the trusted root that it names, each time that it is asked: both are small, and a change must count at once. They are
  * parsed again only when their text is another. What is wrong with them is thrown: an older policy is never gone back to.
  * @param file absolute; undefined when none is configured
  */
-export function imagePolicyFile(file: string | undefined): () => Promise<PolicyInForce> {
+export function imagePolicyFile(file: string | undefined): PolicySource {
   if (file === undefined) return noPolicy;
-  let last: { text: string; rootText: string | undefined; inForce: PolicyInForce } | undefined;
+  let last: { text: string; rootText: string | undefined; result: PolicyInForce } | undefined;
   return async () => {
     const text = await read('images.policy', file);
-    const policy = last?.text === text ? last.inForce.policy : parseImagePolicy(valueOf(file, text));
+    const policy = last?.text === text ? last.result.policy : parseImagePolicy(valueOf(file, text));
     const root = policy.trustedRoot;
     const rootText =
       root === undefined ? undefined : await read('trustedRoot.file', resolve(dirname(file), root.file));
-    if (last?.text === text && last.rootText === rootText) return last.inForce;
-    const inForce: PolicyInForce = {
-      policy,
-      trust: trustOf(policy, rootText),
-      digest: digest({ keys: policy.keys, trustedRoot: root ?? null }),
-    };
-    last = { text, rootText, inForce };
-    return inForce;
+    if (last?.text === text && last.rootText === rootText) return last.result;
+    const result = inForce(policy, rootText);
+    last = { text, rootText, result };
+    return result;
   };
 }
 

@@ -1,29 +1,19 @@
-import { FirebreakError } from '../../domain/errors.ts';
 import type { ImageAssessment, ImageAssessor, ImageJudgement } from '../../domain/image.ts';
 import type { Digest } from '../../domain/json.ts';
 import { oneLine } from '../../domain/safe-text.ts';
 import { childrenOf, type Children } from './children.ts';
+import type { PolicySource } from './in-force.ts';
 import { judge } from './judge.ts';
 import { parsePlatform, type Platform } from './platform.ts';
-import type { ImagePolicy } from './policy.ts';
 import { canonicalName, parseReference } from './reference.ts';
 import type { FetchedManifest, RegistryClient } from './registry/client.ts';
 import { rememberContent } from './registry/content-cache.ts';
 import { findSignatures, type ImageAt } from './signatures/find.ts';
-import { rememberVerifications, type NamedTrust } from './signatures/verifications.ts';
-
-/** What is in force now. */
-export interface PolicyInForce extends NamedTrust {
-  policy: ImagePolicy;
-}
+import { rememberVerifications } from './signatures/verifications.ts';
 
 export interface AssessorOptions {
   client: Pick<RegistryClient, 'manifest' | 'blob' | 'referrers'>;
-  /**
-   * Asked at each assessment: a policy that changes in the midst of an incident counts at once.
-   * @throws FirebreakError FB3811 to FB3814, FB3820, FB3821: nothing is then assessed
-   */
-  policy: () => Promise<PolicyInForce>;
+  policy: PolicySource;
   now?: () => Date;
   /** For content that was proven by its digest; 64 MiB when absent. */
   cacheBytes?: number;
@@ -45,7 +35,7 @@ export function createImageAssessor({
     async assess(reference, { signal, platforms }) {
       const wanted = platforms?.map(parsePlatform);
       const { registry, repository, tag = 'latest', digest: pinned } = parseReference(reference);
-      const { policy: inForce, ...trust } = await policy();
+      const { policy: rules, ...trust } = await policy();
       // With a digest a runtime looks at no tag.
       const manifest = await reader.manifest({ registry, repository }, pinned ?? tag, { signal });
       const image: ImageAt = { registry, repository, digest: manifest.digest };
@@ -59,22 +49,13 @@ export function createImageAssessor({
           claims: found.map((one) => verify(one, image.digest, trust, at)),
           skipped,
         },
-        inForce,
+        rules,
         at,
       );
       return assessment(image, parts, judgement);
     },
   };
 }
-
-/** As an assessor that has no policy to judge by. */
-export const noPolicy = (): Promise<never> =>
-  Promise.reject(
-    new FirebreakError(
-      'FB3820',
-      'no image can be judged without a policy: set images.policy in firebreak.yaml',
-    ),
-  );
 
 function partsOf(
   { content }: FetchedManifest,

@@ -1,4 +1,5 @@
-import { createImageAssessor, noPolicy } from '../../activities/images/assess.ts';
+import { createImageAssessor } from '../../activities/images/assess.ts';
+import { noPolicy } from '../../activities/images/in-force.ts';
 import { createRegistryClient } from '../../activities/images/registry/client.ts';
 import type { ImageAssessor } from '../../domain/image.ts';
 
