@@ -8,6 +8,8 @@ import { startGitHub, type GitHubTestbed } from '../github.ts';
 import { startImages, startProject, type Images, type Project } from './project.ts';
 import { startRegistry, type Registry } from '../registry.ts';
 import type { Rehearsal } from './rehearsal.ts';
+import { startShopMetrics, type ShopMetrics } from './shop-metrics.ts';
+import { pushSignedImages, type SignedImages } from './signed-images.ts';
 import { Vault } from './vault.ts';
 
 export interface Beside {
@@ -16,6 +18,9 @@ export interface Beside {
   github?: GitHubTestbed;
   cloud?: Cloud;
   registry?: Registry;
+  /** In that registry. */
+  signedImages?: SignedImages;
+  metrics?: ShopMetrics;
   /** In a GitLab. */
   project?: Project;
   /** In a Harbor. */
@@ -102,6 +107,19 @@ export async function startBeside(
       url: registry.url,
       htpasswd: 'vault/registry/htpasswd',
     });
+  }
+  if (needed.has('signed-images') && beside.registry !== undefined) {
+    const ana: [string, string] = ['ana', beside.passwords['ana'] ?? ''];
+    const signed = await pushSignedImages(firebreak.dir, beside.registry, ana);
+    beside.signedImages = signed;
+    Object.assign(env, signed.env);
+    Object.assign(configuration, signed.configuration);
+    registries.push(signed.entry);
+  }
+  if (needed.has('metrics')) {
+    const metrics = await startShopMetrics(ending);
+    beside.metrics = metrics;
+    configuration['metrics'] = [metrics.entry];
   }
   if (needed.has('gitlab')) {
     const project = await startProject(ending);

@@ -1,8 +1,37 @@
 import { policy, workload } from '../demo/shop.ts';
+import { standIn, type StandIns } from './stand-ins.ts';
 import type { Rehearsal } from './rehearsal.ts';
 
-/** What `kubectl apply` is given for a rehearsal. */
-export function objectsOf({ namespaces }: Rehearsal): object {
+type Workload = Rehearsal['namespaces'][number]['workloads'][number];
+
+/** A workload as it is, or as an older revision of it was. */
+function revisionOf(
+  namespace: string,
+  one: Workload,
+  known: StandIns,
+  { image, command }: Partial<Workload['before'][number]> = {},
+): object {
+  const object = workload(
+    namespace,
+    one.name,
+    standIn(image ?? one.image, known),
+    one.replicas,
+    one['host-network'],
+    one['service-account'],
+  );
+  for (const container of object.spec.template.spec.containers)
+    Object.assign(container, command === undefined ? {} : { command });
+  return object;
+}
+
+/** What comes after what `objectsOf` gives, each to be applied once the one before has been rolled out. */
+export function laterRevisions(namespace: string, one: Workload, known: StandIns): object[] {
+  const older = one.before.slice(1).map((before) => revisionOf(namespace, one, known, before));
+  return one.before.length === 0 ? [] : [...older, revisionOf(namespace, one, known)];
+}
+
+/** What `kubectl apply` is given for a rehearsal: of each workload the oldest revision. */
+export function objectsOf({ namespaces }: Rehearsal, known: StandIns): object {
   return {
     apiVersion: 'v1',
     kind: 'List',
@@ -27,16 +56,7 @@ export function objectsOf({ namespaces }: Rehearsal): object {
             subjects: [{ kind: 'ServiceAccount', name, namespace: namespace.name }],
           },
         ]),
-        ...namespace.workloads.map((one) =>
-          workload(
-            namespace.name,
-            one.name,
-            one.image,
-            one.replicas,
-            one['host-network'],
-            one['service-account'],
-          ),
-        ),
+        ...namespace.workloads.map((one) => revisionOf(namespace.name, one, known, one.before[0])),
         ...(namespace['allow-all']
           ? [
               policy(namespace.name, 'temporary-allow-all', {

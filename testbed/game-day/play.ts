@@ -6,10 +6,11 @@ import type { Kubernetes } from '../kubernetes.ts';
 import type { SlackTestbed } from '../slack.ts';
 import type { Api, View } from './api.ts';
 import type { Beside } from './beside.ts';
-import { objectsOf } from './cluster.ts';
+import { laterRevisions, objectsOf } from './cluster.ts';
 import type { Histories } from './histories.ts';
 import { leaksOf, pushedOf, type Leak, type PushedImages } from './leaks.ts';
 import type { Rehearsal } from './rehearsal.ts';
+import { standIn, type StandIns } from './stand-ins.ts';
 import { steal, type Loot } from './stolen.ts';
 import { timesOf, type Times } from './times.ts';
 
@@ -36,15 +37,13 @@ export interface Played {
 }
 
 const approve = 'firebreak.approve';
-/** Stands in a rehearsal's inputs for the id of what is stolen first, or at a place from 0. */
-const stolenId = /^stolen(?:\[(\d)\])?\.id$/;
 const everyMs = 100;
 const releaseMs = 90_000;
 
 /** Plays one rehearsal: creates what it is about, opens the incident, answers as people would, and compares. */
 export async function play(house: House, playbook: string, rehearsal: Rehearsal): Promise<Played> {
-  await furnish(house, rehearsal);
   const loot: Loot[] = [];
+  const known = await furnish(house, rehearsal, loot);
   for (const stolen of rehearsal.stolen) {
     const one = await steal(house, stolen);
     house.seen(
@@ -54,7 +53,7 @@ export async function play(house: House, playbook: string, rehearsal: Rehearsal)
     loot.push(one);
   }
   const began = Date.now();
-  const incident = await open(house, playbook, rehearsal, loot);
+  const incident = await open(house, playbook, rehearsal, known);
   house.seen(`opened: ${incident}`);
   const { expect } = rehearsal;
   const end = began + expect.within;
@@ -101,30 +100,58 @@ export async function play(house: House, playbook: string, rehearsal: Rehearsal)
   return { playbook, incident, wrong, times: timesOf(entries, began), leaks, ...pushed };
 }
 
-async function furnish({ kubernetes, seen }: House, rehearsal: Rehearsal): Promise<void> {
-  if (rehearsal.namespaces.length === 0) return;
+/** A window of measurements before anything is changed. */
+const measuredSeconds = 10;
+
+async function furnish(
+  { kubernetes, beside, seen }: House,
+  rehearsal: Rehearsal,
+  loot: readonly Loot[],
+): Promise<StandIns> {
+  const images = beside.signedImages?.references;
+  const known: StandIns = { loot, ...(images === undefined ? {} : { images }) };
+  if (rehearsal.namespaces.length === 0) return known;
   const kube = async (args: readonly string[], input?: string) => {
     const { code, stderr } = await kubectl(kubernetes, kubernetes.adminKubeconfig, args, input);
     if (code !== 0) throw new Error(stderr);
   };
-  await kube(['apply', '-f', '-'], JSON.stringify(objectsOf(rehearsal)));
+  const rolledOut = async () => {
+    for (const { name, workloads } of rehearsal.namespaces)
+      for (const workload of workloads)
+        await kube(['-n', name, 'rollout', 'status', `deployment/${workload.name}`, '--timeout=60s']);
+  };
+  await kube(['apply', '-f', '-'], JSON.stringify(objectsOf(rehearsal, known)));
+  await rolledOut();
+  await beside.metrics?.full(measuredSeconds);
+  const isChanged = rehearsal.namespaces.some(({ workloads }) =>
+    workloads.some(({ before }) => before.length > 0),
+  );
+  if (isChanged) {
+    // The API server tells whole seconds: what was before is so by one at least, and what comes after.
+    await sleep(1_000);
+    known.changedAt = new Date().toISOString();
+    await sleep(1_000);
+  }
   for (const { name, workloads } of rehearsal.namespaces)
     for (const workload of workloads)
-      await kube(['-n', name, 'rollout', 'status', `deployment/${workload.name}`, '--timeout=60s']);
+      for (const revision of laterRevisions(name, workload, known)) {
+        await kube(['apply', '-f', '-'], JSON.stringify(revision));
+        await rolledOut();
+      }
   seen(`there now: ${rehearsal.namespaces.map(({ name }) => name).join(', ')}, and what runs there`);
+  return known;
 }
 
 async function open(
   { api, kubernetes }: House,
   playbook: string,
   { open: how, about }: Rehearsal,
-  loot: readonly Loot[],
+  known: StandIns,
 ): Promise<string> {
   if ('run' in how) {
     const { by, severity } = how.run;
-    // What is stolen gets its id on the day.
     const inputs = Object.fromEntries(
-      Object.entries(how.run.inputs).map(([name, value]) => [name, withId(value, loot)]),
+      Object.entries(how.run.inputs).map(([name, value]) => [name, standIn(value, known)]),
     );
     return api.run(by, { playbook, inputs, reason: about, ...(severity === undefined ? {} : { severity }) });
   }
@@ -136,15 +163,6 @@ async function open(
   const first = ['-n', namespace, 'get', 'pods', '-o', 'jsonpath={.items[0].metadata.name}'];
   const { stdout } = await kubectl(kubernetes, kubernetes.adminKubeconfig, first);
   return api.alert(falcoAlert(stdout, new Date(), namespace));
-}
-
-/** The value, or what it stands for. @throws when a rehearsal names the id of what is not stolen, or has none */
-export function withId<T>(value: T, loot: readonly Pick<Loot, 'id'>[]): T | string | number {
-  const match = typeof value === 'string' ? stolenId.exec(value) : null;
-  if (match === null) return value;
-  const id = loot[Number(match[1] ?? 0)]?.id;
-  if (id === undefined) throw new Error(`the input ${match[0]} names what is not stolen, or has no id`);
-  return id;
 }
 
 /** Answers every question as the rehearsal says, until the incident has a status; the last view when it does not in time. */

@@ -13,10 +13,17 @@ const seconds = z
 const value = z.union([z.string(), z.number(), z.boolean()]);
 const person = z.enum(['ada', 'ben', 'dana', 'eve']);
 
+/** Or one of the signed images, such as `image:good`. */
+const image = z.string().min(1).max(300);
 const workload = z.strictObject({
   name,
   'service-account': name.default('default'),
-  image: z.string().min(1).max(300),
+  image,
+  /** Older revisions, the oldest first. What comes after the first of them came after `changed.at`, which inputs may name. */
+  before: z
+    .array(z.strictObject({ image, command: z.array(z.string().min(1)).min(1).optional() }))
+    .max(10)
+    .default([]),
   replicas: z.int().min(1).max(50).default(1),
   'host-network': z.boolean().default(false),
 });
@@ -130,7 +137,12 @@ const rehearsalShape = z.strictObject({
     )
     .max(20),
   /** What is started beside the cluster. */
-  beside: z.array(z.enum(['github', 'registry', 'aws', 'gitlab', 'harbor'])).default([]),
+  beside: z
+    .array(z.enum(['github', 'registry', 'signed-images', 'metrics', 'aws', 'gitlab', 'harbor']))
+    .refine((all) => !all.includes('signed-images') || all.includes('registry'), {
+      error: 'signed-images are in the registry: add it',
+    })
+    .default([]),
   stolen: z.array(stolen).max(10).default([]),
   open: opening,
   answers: z.array(answer).max(100),

@@ -7,7 +7,8 @@ import { parse } from 'yaml';
 import { leaksOf, pushedOf } from '../../../testbed/game-day/leaks.ts';
 import { payloadsIn, type Recorded } from '../../../testbed/game-day/histories.ts';
 import { searchLeftovers } from '../../../testbed/game-day/leftovers.ts';
-import { fits, withId } from '../../../testbed/game-day/play.ts';
+import { fits } from '../../../testbed/game-day/play.ts';
+import { standIn } from '../../../testbed/game-day/stand-ins.ts';
 import { readRehearsal, rehearsed } from '../../../testbed/game-day/rehearsal.ts';
 import { report } from '../../../testbed/game-day/report.ts';
 import type { Loot } from '../../../testbed/game-day/stolen.ts';
@@ -111,15 +112,27 @@ test('a pattern is held against the whole id of a question, and its other signs 
   expect(fits('*', 'anything')).toBe(true);
 });
 
-test('an input may stand for the id of what is stolen, as it is, and for no other text', () => {
-  const loot = [{ id: 'AKIA1' }, {}, { id: 7 }];
-  expect(['stolen.id', 'stolen[2].id', 'stolen.identity', 3].map((value) => withId(value, loot))).toEqual([
+test('an input may stand for what only the day has, as it is, and for no other text', () => {
+  const known = {
+    loot: [{ id: 'AKIA1', pushed: [] }, { pushed: [] }, { id: 7, pushed: [] }],
+    images: { good: 'r/a@sha256:1', 'in-window': 'r/a@sha256:2', unsigned: 'r/a@sha256:3' },
+    changedAt: '2026-01-01T00:00:00.000Z',
+  };
+  expect(standIn(['stolen.id', 'stolen[2].id', 'stolen.identity', 3], known)).toEqual([
     'AKIA1',
     7,
     'stolen.identity',
     3,
   ]);
-  for (const value of ['stolen[1].id', 'stolen[3].id']) expect(() => withId(value, loot)).toThrow(value);
+  expect(standIn(['image:in-window', 'image: good', 'changed.at'], known)).toEqual([
+    'r/a@sha256:2',
+    'image: good',
+    '2026-01-01T00:00:00.000Z',
+  ]);
+  for (const value of ['stolen[1].id', 'stolen[3].id', 'image:lost'])
+    expect(() => standIn(value, known)).toThrow(value);
+  expect(() => standIn('changed.at', { loot: [] })).toThrow('changed.at');
+  expect(() => standIn('image:good', { loot: [] })).toThrow('image:good');
 });
 
 test('every payload of a history is read, decoded, and nothing else is taken for one', async () => {
