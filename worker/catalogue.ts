@@ -5,6 +5,7 @@ import { forgeRegistry, type ForgeConfig } from '../activities/ci/forges.ts';
 import { ciActions } from '../activities/ci/index.ts';
 import { credentialActions } from '../activities/credentials/index.ts';
 import { createImageAssessor } from '../activities/images/assess.ts';
+import { imageActions } from '../activities/images/index.ts';
 import { createRegistryClient } from '../activities/images/registry/client.ts';
 import { clusterRegistry, createCluster, type ClusterRegistry } from '../activities/kubernetes/client.ts';
 import { kubernetesActions } from '../activities/kubernetes/index.ts';
@@ -79,6 +80,7 @@ export function catalogue(
     ...awsActions({ accounts, clusters, secrets }),
     ...ciActions({ forges, secrets }),
     ...registryActions({ registries, secrets }),
+    ...imageActions({ images, registries: world.registries.filter((registry) => registry.kind === 'oci') }),
     ...metricsActions({ metrics: metricsRegistry(world.metrics.map(metricsOf)) }),
     ...credentialActions({
       accounts,

@@ -1,5 +1,4 @@
 import { hash, timingSafeEqual, verify, type KeyObject } from 'node:crypto';
-import { ed25519ph } from '@noble/curves/ed25519.js';
 import type { SignedEntity } from '@sigstore/verify';
 
 const hashOfCurve: Record<string, string> = {
@@ -38,12 +37,9 @@ function verifies(message: Buffer, key: KeyObject, signature: Buffer): boolean {
     }
     case 'rsa':
       return verify('sha256', message, key, signature);
-    case 'ed25519': {
-      // cosign signs the hash, which Node cannot verify.
-      const { x } = key.export({ format: 'jwk' });
-      const publicKey = Buffer.from(x ?? '', 'base64url');
-      return signature.length === 64 && ed25519ph.verify(signature, message, publicKey, { zip215: false });
-    }
+    case 'ed25519':
+      // As cosign verifies, and all others sign. cosign 3.1 signs the message's hash (Ed25519ph), which it cannot itself verify.
+      return verify(undefined, message, key, signature);
     default:
       return false;
   }

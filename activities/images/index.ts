@@ -1,0 +1,9 @@
+import type { Action } from '../../domain/action.ts';
+import { verifyImages, type VerifyImagesOptions } from './verify.ts';
+
+export type ImageOptions = VerifyImagesOptions;
+
+/** Every action on images. A new one is a file and a line here. Whoever calls one parses its input by its own schema first. */
+export function imageActions(options: ImageOptions): Action[] {
+  return [verifyImages(options)];
+}
