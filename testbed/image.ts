@@ -13,6 +13,8 @@ export interface Pusher {
   blob(bytes: Uint8Array | string, mediaType: string): Promise<Pushed>;
   /** @param reference a tag; by its digest when absent */
   manifest(document: object, reference?: string): Promise<Pushed>;
+  /** The manifest of a tag. */
+  read(tag: string): Promise<object>;
   delete(digest: ImageDigest): Promise<void>;
 }
 
@@ -57,6 +59,13 @@ export function pusher(url: string, repository: string, headers: Record<string, 
       const address = `${base}/manifests/${reference ?? digest}`;
       await send(address, { method: 'PUT', body: bytes, headers: { 'content-type': mediaType } });
       return { mediaType, digest, size: bytes.length };
+    },
+    async read(tag) {
+      const accept = [OCI_IMAGE, OCI_INDEX].join(', ');
+      const answer = await fetch(`${base}/manifests/${tag}`, { headers: { ...headers, accept } });
+      if (!answer.ok) throw new Error(`the registry answers ${answer.status} to ${tag}`);
+      const manifest: object = JSON.parse(await answer.text());
+      return manifest;
     },
     async delete(digest) {
       await send(`${base}/manifests/${digest}`, { method: 'DELETE' });

@@ -25,6 +25,8 @@ export interface Registry {
   status(user?: string, password?: string): Promise<number>;
   /** Pushes a minimal image, new each time. @returns the digest of its manifest */
   push(user: string, password: string, repository: string, tag: string): Promise<string>;
+  /** Is away for so long as the work takes: what it holds is there again afterwards. */
+  whileAway<T>(work: () => Promise<T>): Promise<T>;
   stop(): Promise<void>;
 }
 
@@ -68,15 +70,17 @@ export async function startRegistry({ htpasswd, notify }: RegistryOptions): Prom
     await answer.arrayBuffer();
     return answer.status;
   };
-  const service = await startService({
-    name: 'registry',
-    command,
-    args: ['serve', configuration],
-    // Without this it looks for a collector of traces.
-    env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
-    logFile: join(directory, 'registry.log'),
-    ready: async () => (await status()) === 401,
-  });
+  const serve = () =>
+    startService({
+      name: 'registry',
+      command,
+      args: ['serve', configuration],
+      // Without this it looks for a collector of traces.
+      env: { ...process.env, OTEL_TRACES_EXPORTER: 'none' },
+      logFile: join(directory, 'registry.log'),
+      ready: async () => (await status()) === 401,
+    });
+  let service = await serve();
 
   return {
     url,
@@ -87,6 +91,14 @@ export async function startRegistry({ htpasswd, notify }: RegistryOptions): Prom
       const headers = { authorization: basicAuthorization(user, password) };
       const { digest } = await pushImage(pusher(url, repository, headers), tag);
       return digest;
+    },
+    async whileAway(work) {
+      await service.stop();
+      try {
+        return await work();
+      } finally {
+        service = await serve();
+      }
     },
     async stop() {
       await service.stop();

@@ -1,5 +1,5 @@
 import { policy, workload } from '../demo/shop.ts';
-import { standIn, type StandIns } from './stand-ins.ts';
+import { imageOf, type StandIns } from './stand-ins.ts';
 import type { Rehearsal } from './rehearsal.ts';
 
 type Workload = Rehearsal['namespaces'][number]['workloads'][number];
@@ -14,7 +14,7 @@ function revisionOf(
   const object = workload(
     namespace,
     one.name,
-    standIn(image ?? one.image, known),
+    imageOf(image ?? one.image, known),
     one.replicas,
     one['host-network'],
     one['service-account'],

@@ -13,20 +13,22 @@ import { play, type Played } from './play.ts';
 import { readRehearsal, rehearsed } from './rehearsal.ts';
 import { report } from './report.ts';
 
-const usage = `Usage: script/game-day [playbook …] [--json] [--keep]
+const usage = `Usage: script/game-day [playbook …] [--rehearsal <playbook>=<file> …] [--json] [--keep]
 
 Plays the rehearsals of playbooks (playbooks/<folder>/rehearsal.yaml) on a real Kubernetes control plane, Temporal and a
 Slack workspace on this machine, and says how long each took from the alert to the question, the containment, the evidence
 and the close. Without a playbook: all that have a rehearsal. Ends with 1 when anything was not as the rehearsal expects.
 
-  --json   print one JSON document, and the progress to standard error
-  --keep   keep the folder with configuration, state and logs
-  --help   print this
+  --rehearsal <playbook>=<file>  play another rehearsal of a playbook than its own; alone: only these
+  --json                         print one JSON document, and the progress to standard error
+  --keep                         keep the folder with configuration, state and logs
+  --help                         print this
 `;
 
 const { values, positionals } = commandLine(usage, {
   allowPositionals: true,
   options: {
+    rehearsal: { type: 'string', multiple: true, default: [] },
     json: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -41,7 +43,19 @@ if (strange.length > 0) {
   );
   process.exit(2);
 }
-const chosen = all.filter(({ id }) => positionals.length === 0 || positionals.includes(id));
+const others = values.rehearsal.map((named) => {
+  const at = named.indexOf('=');
+  return { named, id: named.slice(0, at), file: named.slice(at + 1) };
+});
+const unknown = others.filter(({ id }) => !all.some((each) => each.id === id));
+if (unknown.length > 0) {
+  process.stderr.write(
+    `--rehearsal ${unknown.map(({ named }) => named).join(', ')}: write <playbook>=<file>, with one of ${all.map(({ id }) => id).join(', ')}\n`,
+  );
+  process.exit(2);
+}
+const isAll = positionals.length === 0 && others.length === 0;
+const chosen = [...all.filter(({ id }) => isAll || positionals.includes(id)), ...others];
 
 const terminal = new Terminal(false, values.json ? process.stderr : process.stdout);
 const dir = await mkdtemp(join(tmpdir(), 'firebreak-game-day-'));

@@ -8,6 +8,8 @@ import type { Api, View } from './api.ts';
 import type { Beside } from './beside.ts';
 import { laterRevisions, objectsOf } from './cluster.ts';
 import type { Histories } from './histories.ts';
+import { Mishaps } from './mishaps.ts';
+import { notRunning } from './runs.ts';
 import { leaksOf, pushedOf, type Leak, type PushedImages } from './leaks.ts';
 import type { Rehearsal } from './rehearsal.ts';
 import { standIn, type StandIns } from './stand-ins.ts';
@@ -52,13 +54,16 @@ export async function play(house: House, playbook: string, rehearsal: Rehearsal)
     house.beside.remember(`${one.what}, stolen for ${playbook}`, one.value);
     loot.push(one);
   }
+  const mishaps = await Mishaps.prepare(house, rehearsal.mishaps, house.seen);
   const began = Date.now();
   const incident = await open(house, playbook, rehearsal, known);
   house.seen(`opened: ${incident}`);
   const { expect } = rehearsal;
   const end = began + expect.within;
   const wrong: string[] = [];
-  const reached = await untilStatus(house, incident, rehearsal, expect.status, end);
+  const reached = await untilStatus(house, incident, rehearsal, expect.status, end, mishaps);
+  for (const never of await mishaps.mend()) wrong.push(`it never came to this: ${never}`);
+  wrong.push(...(await notRunning(house.kubernetes, expect.runs, known)));
   if (reached.status !== expect.status)
     wrong.push(
       `after ${expect.within / 1_000} s it is ${reached.status}, not ${expect.status}; it waits for: ${openGates(reached)}`,
@@ -172,11 +177,13 @@ async function untilStatus(
   { answers }: Pick<Rehearsal, 'answers'>,
   status: string,
   end: number,
+  mishaps?: Mishaps,
 ): Promise<View> {
   const given = new Set<string>();
   for (;;) {
     const view = await house.api.view(incident);
     await house.histories.look();
+    await mishaps?.due(view);
     // A containment is held a moment before its playbook has ended.
     const isSettled = !view.steps.some((step) => step.status === 'running' || step.status === 'waiting');
     if ((view.status === status && isSettled && view.gates.length === 0) || Date.now() > end) return view;

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { mishap } from './mishaps.ts';
 
 const name = z
   .string()
@@ -155,8 +156,11 @@ const rehearsalShape = z.strictObject({
     outputs: z.record(z.string(), z.json()).default({}),
     /** The playbook's output that must hold the digests of what was pushed, and no others; the step that finds them. */
     pushed: z.strictObject({ output: z.string().min(1), 'found-by': z.string().min(1) }).optional(),
+    /** Deployments whose template, and each pod, has exactly this image at the end, before any release. */
+    runs: z.array(z.strictObject({ namespace: name, deployment: name, image })).default([]),
     within: seconds,
   }),
+  mishaps: z.array(mishap).max(10).default([]),
   /** Whether it is released afterwards (asked for by ada, approved by ben), and must then be closed. */
   release: z.boolean().default(false),
 });

@@ -8,6 +8,10 @@ export interface ShopMetrics {
   entry: object;
   /** Waits until a window of so many seconds is full of measurements. */
   full(seconds: number): Promise<void>;
+  /** So that a part of the requests fails, from now on; none fails any more when it is 0. */
+  failing(share: number): void;
+  /** Whether there are any. */
+  scraped(there: boolean): void;
 }
 
 const requestsPerSecond = 50;
@@ -18,11 +22,24 @@ export async function startShopMetrics(ending: (() => Promise<void>)[]): Promise
   ending.push(() => exporter.stop());
   const began = Date.now();
   const requests = (): number => Math.floor(((Date.now() - began) / 1_000) * requestsPerSecond);
-  exporter.set('http_requests_total{code="200"}', requests);
-  exporter.set('http_requests_total{code="500"}', 0);
+  const failures = { share: 0, since: 0, before: 0 };
+  const failed = (): number =>
+    Math.floor(failures.before + failures.share * Math.max(0, requests() - failures.since));
+  const scraped = (there: boolean): void => {
+    for (const [code, count] of Object.entries({ 200: () => requests() - failed(), 500: failed })) {
+      const series = `http_requests_total{code="${code}"}`;
+      if (there) exporter.set(series, count);
+      else exporter.remove(series);
+    }
+  };
+  scraped(true);
   const prometheus = await startPrometheus({ targets: [exporter.target] });
   ending.push(() => prometheus.stop());
   return {
+    failing(share) {
+      Object.assign(failures, { share, before: failed(), since: requests() });
+    },
+    scraped,
     entry: { name: 'prometheus', environment: 'production', kind: 'prometheus', url: prometheus.url },
     full: (seconds) =>
       waitFor(

@@ -19,6 +19,8 @@ export interface SignedImages {
   env: { [name: string]: string };
   /** What a template names. */
   references: { [image in SignedImage]: string };
+  /** As whoever may push can: the registry's list of what refers to an image is empty from now on. @returns what puts it back */
+  removeSignature(image: SignedImage): Promise<() => Promise<void>>;
 }
 
 const repository = 'shop/api';
@@ -55,6 +57,7 @@ export async function pushSignedImages(
       const inWindow = await signed();
       const to = await nextSecond();
       await writePolicy(dir, `${registry.host}/shop/*`, key, sigstore.trustedRoot, { from, to });
+      const references = { good, 'in-window': inWindow, unsigned: await image() };
       return {
         entry: {
           name: 'shop-images',
@@ -66,7 +69,13 @@ export async function pushSignedImages(
         },
         configuration: { images: { policy: 'images.yaml' } },
         env: { ENGINE_IMAGES_PASSWORD: password },
-        references: { good, 'in-window': inWindow, unsigned: await image() },
+        references,
+        async removeSignature(named) {
+          const tag = references[named].replace(/^.*@sha256:/, 'sha256-');
+          const before = await push.read(tag);
+          await push.manifest({ ...before, manifests: [] }, tag);
+          return async () => void (await push.manifest(before, tag));
+        },
       };
     } finally {
       await sigstore.stop();

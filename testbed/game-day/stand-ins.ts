@@ -14,31 +14,30 @@ const stolenId = /^stolen(?:\[(\d)\])?\.id$/;
 /** `image:good`. */
 const image = /^image:([a-z-]+)$/;
 
+/** What a playbook's input is given. */
+export type Value = string | number | boolean | Value[];
+
 /**
  * The value, or what it stands for: in lists, too.
  * @throws when a rehearsal names what is not there, or the id of what has none
  */
-export function standIn<T>(value: T, known: StandIns): T {
-  const found = Array.isArray(value)
-    ? value.map((each: unknown) => standIn(each, known))
-    : typeof value === 'string'
-      ? stands(value, known)
-      : value;
-  // A text stands for a text or a number, which is what the playbook's input takes.
-  return found as T;
+export function standIn(value: Value, known: StandIns): Value {
+  if (Array.isArray(value)) return value.map((each) => standIn(each, known));
+  if (typeof value !== 'string') return value;
+  const { changedAt, loot } = known;
+  const stolen = stolenId.exec(value);
+  if (stolen !== null) return there(value, loot[Number(stolen[1] ?? 0)]?.id);
+  return value === 'changed.at' ? there(value, changedAt) : imageOf(value, known);
 }
 
-function stands(value: string, { loot, images, changedAt }: StandIns): string | number {
-  const stolen = stolenId.exec(value);
-  const named = image.exec(value)?.[1];
-  const what = stolen !== null || named !== undefined || value === 'changed.at';
-  if (!what) return value;
-  const found =
-    stolen !== null
-      ? loot[Number(stolen[1] ?? 0)]?.id
-      : named === undefined
-        ? changedAt
-        : Object.entries(images ?? {}).find(([name]) => name === named)?.[1];
+/** The reference, or that of the signed image that it names. @throws when there is none */
+export function imageOf(reference: string, { images }: StandIns): string {
+  const named = image.exec(reference)?.[1];
+  if (named === undefined) return reference;
+  return there(reference, Object.entries(images ?? {}).find(([name]) => name === named)?.[1]);
+}
+
+function there<T>(value: string, found: T | undefined): T {
   if (found === undefined) throw new Error(`${value} names what is not there, or has no id`);
   return found;
 }
