@@ -14,7 +14,6 @@ export interface FirstRekor extends ApiServer {
  */
 export async function startFirstRekor(): Promise<FirstRekor> {
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const log = await initializeTLog('https://rekor.example', keys);
   const server = await startApiServer(async ({ method, parts, body }): Promise<ApiReply> => {
     if (method !== 'POST' || parts.join('/') !== 'api/v1/log/entries') return { status: 404 };
     const entry = isRecord(body) ? kept(body) : undefined;
@@ -24,6 +23,7 @@ export async function startFirstRekor(): Promise<FirstRekor> {
     const headers = { etag: uuid, location: `/api/v1/log/entries/${uuid}` };
     return { status: 201, headers, body: answer };
   });
+  const log = await initializeTLog(server.url, keys);
   return { ...server, publicKey: keys.publicKey.export({ format: 'pem', type: 'spki' }).toString() };
 }
 

@@ -3,7 +3,8 @@ import type { TransparencyLogEntry } from '@sigstore/bundle';
 import { RFC3161Timestamp, X509Certificate } from '@sigstore/core';
 import type { SignedEntity } from '@sigstore/verify';
 import { z } from 'zod';
-import { issueOf, readJson } from './statement.ts';
+import { readJson } from './json.ts';
+import { issueOf } from './statement.ts';
 import { Refusal } from './verified.ts';
 
 /** https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md */
@@ -12,9 +13,9 @@ const certificateAnnotation = 'dev.sigstore.cosign/certificate';
 const logAnnotation = 'dev.sigstore.cosign/bundle';
 const timestampAnnotation = 'dev.sigstore.cosign/rfc3161timestamp';
 
-const logSchema = z.object({
+const logSchema = z.strictObject({
   SignedEntryTimestamp: z.base64().min(1),
-  Payload: z.object({
+  Payload: z.strictObject({
     body: z.base64().min(1),
     integratedTime: z.int().positive(),
     logIndex: z.int().nonnegative(),
@@ -22,7 +23,7 @@ const logSchema = z.object({
   }),
 });
 const bodySchema = z.object({ kind: z.string(), apiVersion: z.string() });
-const timestampSchema = z.object({ SignedRFC3161Timestamp: z.base64().min(1) });
+const timestampSchema = z.strictObject({ SignedRFC3161Timestamp: z.base64().min(1) });
 
 /**
  * What cosign's first format keeps beside the signature. The chain it also keeps is not read: the pinned root has its own.

@@ -6,7 +6,8 @@ import { contentOf } from './content.ts';
 import type { FoundBundle } from './found.ts';
 import { provenanceOf } from './provenance.ts';
 import { proveSigner } from './signer.ts';
-import { readJson, readStatement, signaturePredicate } from './statement.ts';
+import { readJson } from './json.ts';
+import { readStatement, signaturePredicate } from './statement.ts';
 import type { Trust } from './trusted-root.ts';
 import { Refusal, type Verified } from './verified.ts';
 

@@ -3,15 +3,16 @@ import type { Digest } from '../../../domain/json.ts';
 import { readAnnotations } from './annotations.ts';
 import { verifyEnvelopeOf } from './bundle.ts';
 import type { FoundEnvelope } from './found.ts';
-import { issueOf, readJson } from './statement.ts';
+import { readJson } from './json.ts';
+import { issueOf } from './statement.ts';
 import type { Trust } from './trusted-root.ts';
 import { Refusal, type Verified } from './verified.ts';
 
 /** https://github.com/secure-systems-lab/dsse/blob/master/envelope.md; more signatures than one are not verified by anybody. */
-const envelopeSchema = z.object({
+const envelopeSchema = z.strictObject({
   payloadType: z.string(),
   payload: z.base64().min(1),
-  signatures: z.tuple([z.object({ sig: z.base64().min(1) })]),
+  signatures: z.tuple([z.strictObject({ keyid: z.string().optional(), sig: z.base64().min(1) })]),
 });
 
 /**

@@ -2,7 +2,7 @@ import { createPublicKey, X509Certificate } from 'node:crypto';
 import type { TransparencyLogEntry } from '@sigstore/bundle';
 import type { SignedEntity } from '@sigstore/verify';
 import { z } from 'zod';
-import { readJson } from './statement.ts';
+import { readJson } from './json.ts';
 import { Refusal } from './verified.ts';
 
 const pem = z.base64().transform((text) => Buffer.from(text, 'base64').toString('utf8'));

@@ -4,16 +4,22 @@ import { readAnnotations, signatureAnnotation } from './annotations.ts';
 import { contentOf } from './content.ts';
 import type { FoundSimpleSigning } from './found.ts';
 import { proveSigner } from './signer.ts';
-import { issueOf, readJson } from './statement.ts';
+import { readJson } from './json.ts';
+import { issueOf } from './statement.ts';
 import type { Trust } from './trusted-root.ts';
 import { Refusal, type Verified } from './verified.ts';
 
-/** https://github.com/containers/image/blob/main/docs/containers-signature.5.md, with the type that cosign gives it. */
-const payloadSchema = z.object({
-  critical: z.object({
+/**
+ * https://github.com/containers/image/blob/main/docs/containers-signature.5.md, with the type that cosign gives it. It allows no other fields; and cosign
+ * would take `Critical` for `critical`.
+ */
+const payloadSchema = z.strictObject({
+  critical: z.strictObject({
     type: z.literal('cosign container image signature'),
-    image: z.object({ 'docker-manifest-digest': z.string() }),
+    image: z.strictObject({ 'docker-manifest-digest': z.string() }),
+    identity: z.strictObject({ 'docker-reference': z.string() }),
   }),
+  optional: z.unknown(),
 });
 
 const base64 = z.base64().min(1);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Digest } from '../../../domain/json.ts';
+import { readJson } from './json.ts';
 import { Refusal } from './verified.ts';
 
 const payloadType = 'application/vnd.in-toto+json';
@@ -7,14 +8,23 @@ const payloadType = 'application/vnd.in-toto+json';
 /** The predicate of a cosign signature; any other makes an attestation. */
 export const signaturePredicate = 'https://sigstore.dev/cosign/sign/v1';
 
-const statementSchema = z.object({
+const text = z.string().optional();
+/** No other fields: as cosign, which has them from in-toto's protobuf. Of a field that it does not know, nobody knows what it changes. */
+const descriptor = z.strictObject({
+  name: text,
+  uri: text,
+  digest: z.record(z.string(), z.string()),
+  content: z.base64().optional(),
+  downloadLocation: text,
+  mediaType: text,
+  annotations: z.record(z.string(), z.unknown()).optional(),
+});
+
+const statementSchema = z.strictObject({
   _type: z.enum(['https://in-toto.io/Statement/v0.1', 'https://in-toto.io/Statement/v1']),
-  subject: z
-    .array(z.object({ digest: z.record(z.string(), z.string()) }))
-    .min(1)
-    .max(10_000),
+  subject: z.array(descriptor).min(1).max(10_000),
   predicateType: z.string().min(1).max(1_000),
-  predicate: z.unknown(),
+  predicate: z.record(z.string(), z.unknown()).optional(),
 });
 
 /** What an in-toto statement says of the image: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md */
@@ -45,15 +55,6 @@ export function readStatement(envelope: { payloadType: string; payload: Buffer }
     throw new Refusal('wrong-subject', `it is about ${subjectsOf(subject)}, not about ${image}`);
   }
   return { predicateType, predicate };
-}
-
-/** Parses bytes that are to be JSON in UTF-8. @throws Refusal unreadable */
-export function readJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw new Refusal('unreadable', 'it is not JSON in UTF-8', error);
-  }
 }
 
 /** The first thing wrong with a value, for a message. */

@@ -37,11 +37,19 @@ describe('what cosign signed with a key', () => {
   });
 
   test.each(['first format', 'bundle'])('holds in its %s, for each kind of key', (format) => {
-    for (const key of ['ecdsa', 'p384', 'p521', 'ed25519', 'rsa']) {
+    for (const key of ['ecdsa', 'p384', 'p521', 'rsa']) {
       const { digest, found } = of(`signed, ${key}, ${format}`);
       expect(verifyFound(found, digest, trusting(), now)).toEqual({ where: found.where, by: { key } });
     }
   });
+
+  test.each(['first format', 'bundle'])(
+    'is refused in its %s with Ed25519, as by cosign, which signs a hash there and verifies the message',
+    (format) => {
+      const { digest, found } = of(`signed, ed25519, ${format}`);
+      expect(outcome(found, digest, trusting())).toBe('unknown-key');
+    },
+  );
 
   test.each(['first format', 'bundle'])('is no signature when it is an attestation, in its %s', (format) => {
     const bill = of(`attested, spdxjson, ${format}`);
@@ -70,8 +78,8 @@ describe('what cosign signed with a key', () => {
   });
 
   test('is about its own image only', () => {
-    for (const { digest, found } of Object.values(fixtures.images)) {
-      expect(outcome(found, other, trusting())).toBe('wrong-subject');
+    for (const [name, { digest, found }] of Object.entries(fixtures.images)) {
+      if (!name.includes('ed25519')) expect(outcome(found, other, trusting())).toBe('wrong-subject');
       expect(outcome(found, digest, { keys: [] })).toBe('unknown-key');
     }
   });
