@@ -13,7 +13,7 @@ import type { Action, Mandate, Plan } from '../../domain/action.ts';
 import type { EvidenceStore } from '../../domain/evidence.ts';
 import type { JsonObject } from '../../domain/json.ts';
 import { openEvidence } from '../../stores/evidence.ts';
-import { startKubernetes, type Kubernetes } from '../../testbed/kubernetes.ts';
+import { startKubernetes, type Kubernetes, type KubernetesOptions } from '../../testbed/kubernetes.ts';
 import { engineUser, install } from './quarantine-house.ts';
 
 /** A real API server with real controllers, one action under exactly the RBAC that is generated for it, and a store for evidence. */
@@ -35,8 +35,9 @@ export async function openCredentialHouse<I extends JsonObject>(
   make: (options: { clusters: ClusterRegistry }) => Action<I>,
   /** Of other actions that are used beside it. */
   beside: readonly Action[] = [],
+  options: KubernetesOptions = {},
 ): Promise<CredentialHouse<I>> {
-  const kubernetes = await startKubernetes();
+  const kubernetes = await startKubernetes(options);
   const dir = await mkdtemp(join(tmpdir(), 'firebreak-credentials-'));
   const opened: Cluster[] = [];
   const open = (kubeconfig: string) => {

@@ -64,7 +64,9 @@ export interface Workload extends KubernetesObject {
     paused?: boolean;
     minReadySeconds?: number;
     progressDeadlineSeconds?: number;
+    /** Of StatefulSets. */
     podManagementPolicy?: string;
+    ordinals?: { start?: number };
     /** Of Deployments. */
     strategy?: { type?: string; rollingUpdate?: { maxUnavailable?: Amount; maxSurge?: Amount } | null };
     /** Of StatefulSets and DaemonSets. */
