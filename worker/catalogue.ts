@@ -66,9 +66,10 @@ export function catalogue(
   const registryConfigs = world.registries.flatMap((registry) =>
     registry.kind === 'oci' ? [] : [registryOf(registry)],
   );
+  const policy = imagePolicyFile(world.images?.policy);
   const images = createImageAssessor({
     client: createRegistryClient({ registries: imageRegistriesOf(world.registries) }),
-    policy: imagePolicyFile(world.images?.policy),
+    policy,
   });
   const registries = registryRegistry(registryConfigs);
   const secrets = secretStores(
@@ -80,7 +81,12 @@ export function catalogue(
     ...awsActions({ accounts, clusters, secrets }),
     ...ciActions({ forges, secrets }),
     ...registryActions({ registries, secrets }),
-    ...imageActions({ images, registries: world.registries.filter((registry) => registry.kind === 'oci') }),
+    ...imageActions({
+      clusters,
+      images,
+      policy,
+      registries: world.registries.filter((registry) => registry.kind === 'oci'),
+    }),
     ...metricsActions({ metrics: metricsRegistry(world.metrics.map(metricsOf)) }),
     ...credentialActions({
       accounts,

@@ -99,6 +99,11 @@ const policySchema = z
       .array(z.strictObject({ identity: exact, issuer: exact, revokedAt: instant.optional() }))
       .default([]),
     deniedDigests: z.array(digest).default([]),
+    /** What may be gone back to where a workload's own history has nothing acceptable: the first that is, and judged like any other. */
+    knownGood: z
+      .array(z.strictObject({ repositories: z.array(repository).min(1), digest }))
+      .max(1_000)
+      .default([]),
     /** When somebody else could sign. Without `to` it is still open. */
     window: z
       .strictObject({ from: instant, to: instant.optional() })

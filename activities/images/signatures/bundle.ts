@@ -2,12 +2,13 @@ import { dsse } from '@sigstore/core';
 import { bundleFromJSON, ValidationError, type Bundle } from '@sigstore/bundle';
 import { toSignedEntity, type SignedEntity } from '@sigstore/verify';
 import type { Digest } from '../../../domain/json.ts';
+import { bundleSchema } from './bundle-schema.ts';
 import { contentOf } from './content.ts';
 import type { FoundBundle } from './found.ts';
 import { provenanceOf } from './provenance.ts';
 import { proveSigner } from './signer.ts';
 import { readJson } from './json.ts';
-import { readStatement, signaturePredicate } from './statement.ts';
+import { issueOf, readStatement, signaturePredicate } from './statement.ts';
 import type { Trust } from './trusted-root.ts';
 import { Refusal, type Verified } from './verified.ts';
 
@@ -55,9 +56,10 @@ export function verifyEnvelopeOf(
 }
 
 function parsed(bytes: Uint8Array): Bundle {
-  const value = readJson(bytes);
+  const value = bundleSchema.safeParse(readJson(bytes));
+  if (!value.success) throw new Refusal('unreadable', `it is no Sigstore bundle: ${issueOf(value.error)}`);
   try {
-    return bundleFromJSON(value);
+    return bundleFromJSON(value.data);
   } catch (error) {
     const fields = error instanceof ValidationError ? `: ${error.fields.join(', ')}` : '';
     throw new Refusal('unreadable', `it is no whole Sigstore bundle${fields}`, error);

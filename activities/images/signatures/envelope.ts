@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Digest } from '../../../domain/json.ts';
 import { readAnnotations } from './annotations.ts';
+import { envelopeSignature } from './bundle-schema.ts';
 import { verifyEnvelopeOf } from './bundle.ts';
 import type { FoundEnvelope } from './found.ts';
 import { readJson } from './json.ts';
@@ -12,7 +13,7 @@ import { Refusal, type Verified } from './verified.ts';
 const envelopeSchema = z.strictObject({
   payloadType: z.string(),
   payload: z.base64().min(1),
-  signatures: z.tuple([z.strictObject({ keyid: z.string().optional(), sig: z.base64().min(1) })]),
+  signatures: z.tuple([envelopeSignature]),
 });
 
 /**

@@ -56,6 +56,18 @@ export function checkEntrySigner(
   if (!same) throw new Refusal('log-entry-invalid', "the log entry is for another signer's key");
 }
 
+/**
+ * Checks that a proof of inclusion says the same of the tree as the checkpoint that it is verified with, which is all that @sigstore/verify looks at.
+ * @throws Refusal log-entry-invalid
+ */
+export function checkProof({ inclusionProof }: TransparencyLogEntry): void {
+  if (inclusionProof === undefined) return;
+  const { rootHash, treeSize, checkpoint } = inclusionProof;
+  const [, size, root] = (checkpoint?.envelope ?? '').split('\n');
+  if (size !== treeSize || root !== rootHash.toString('base64'))
+    throw new Refusal('log-entry-invalid', 'the proof of inclusion is in another tree than its checkpoint');
+}
+
 function nameIn(verifier: string | z.infer<typeof der>): { certificate?: Buffer; publicKey: Buffer } {
   try {
     const certificate =

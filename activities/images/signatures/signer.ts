@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { VerificationError, Verifier, type SignedEntity, type TrustMaterial } from '@sigstore/verify';
 import type { ImageReasonCode, ImageSigner } from '../../../domain/image.ts';
 import { identityOf } from './identity.ts';
-import { checkEntrySigner } from './log-entry.ts';
+import { checkEntrySigner, checkProof } from './log-entry.ts';
 import { isFresh, type PinnedRoot, type Trust } from './trusted-root.ts';
 import { Refusal, type Verified } from './verified.ts';
 
@@ -125,6 +125,7 @@ function checkEntries(
     if (!logs.some(inUse)) {
       throw new Refusal('log-entry-invalid', "the log's key was not in use at the time of signing");
     }
+    checkProof(entry);
     checkEntrySigner(entry, key, der);
   }
 }

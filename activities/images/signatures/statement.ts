@@ -13,7 +13,9 @@ const text = z.string().optional();
 const descriptor = z.strictObject({
   name: text,
   uri: text,
-  digest: z.record(z.string(), z.string()),
+  digest: z
+    .record(z.string(), z.string())
+    .refine((digests) => Object.keys(digests).length <= 32, 'has more than 32 digests'),
   content: z.base64().optional(),
   downloadLocation: text,
   mediaType: text,
@@ -22,7 +24,7 @@ const descriptor = z.strictObject({
 
 const statementSchema = z.strictObject({
   _type: z.enum(['https://in-toto.io/Statement/v0.1', 'https://in-toto.io/Statement/v1']),
-  subject: z.array(descriptor).min(1).max(10_000),
+  subject: z.array(descriptor).min(1).max(1_024),
   predicateType: z.string().min(1).max(1_000),
   predicate: z.record(z.string(), z.unknown()).optional(),
 });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Limit } from '../../../domain/action.ts';
 import type { JsonObject } from '../../../domain/json.ts';
 import type { Permission } from '../../../domain/permission.ts';
+import { list, number, object, reasonsSchema, signerProperties, text } from '../schemas.ts';
 
 /** What goes into a history; the evidence has all. */
 export const most = { images: 50, children: 50, digests: 1_000, reasons: 10 } as const;
@@ -44,29 +45,6 @@ export const notCovered: Limit[] = [
   },
 ];
 
-const text = { type: 'string' };
-const number = { type: 'integer', minimum: 0 };
-const list = (maxItems: number, items: JsonObject, description: string): JsonObject => ({
-  type: 'array',
-  maxItems,
-  items,
-  description,
-});
-const object = (properties: { [name: string]: JsonObject }, description: string): JsonObject => ({
-  type: 'object',
-  additionalProperties: false,
-  required: Object.keys(properties),
-  properties,
-  description,
-});
-
-export const reasonsSchema = (maxItems: number) =>
-  list(maxItems, object({ code: text, text }, 'A stable code, and a line for a person'), 'Why');
-export const signerSchema = object(
-  { key: text, identity: text, issuer: text },
-  'Who signed what was accepted: a key of the policy by its name, or an identity with its issuer; empty otherwise',
-);
-
 /** JSON Schema of what later steps may use. */
 export const outputs: JsonObject = object(
   {
@@ -96,7 +74,10 @@ export const outputs: JsonObject = object(
           ),
           verdict: { ...text, enum: ['accepted', 'refused'] },
           reasons: reasonsSchema(most.reasons),
-          by: signerSchema,
+          by: object(
+            signerProperties,
+            'Who signed what was accepted: a key of the policy by its name, or an identity with its issuer; empty otherwise',
+          ),
           signedAt: {
             ...text,
             description: 'The time that a log or a timestamp authority vouches for; empty where none does',

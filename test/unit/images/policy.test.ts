@@ -43,6 +43,7 @@ describe('a policy', () => {
       keys: { release: { pem, outsideWindow: false } },
       revokedIdentities: [],
       deniedDigests: [],
+      knownGood: [],
     });
   });
 
@@ -79,6 +80,7 @@ describe('a policy', () => {
       },
       revokedIdentities: [{ ...identity, revokedAt: '2026-11-01T00:00:00Z' }, identity],
       deniedDigests: [sha256('bad')],
+      knownGood: [{ repositories: ['registry.example/shop/*'], digest: sha256('good') }],
       window: { from: '2026-11-01T00:00:00Z', to: '2026-11-02T00:00:00Z' },
       trustedRoot,
     };
