@@ -170,6 +170,36 @@ const statements: readonly Omit<ImageCase, 'allowed'>[] = [
     firebreak: 'unreadable',
   },
   {
+    name: 'statement about more images than are looked at',
+    make: stating((digest) =>
+      statement(digest, {
+        subject: Array.from({ length: 1_025 }, (_, at) => subject(at === 0 ? digest : zeros)),
+      }),
+    ),
+    cosign: 'refuses',
+    firebreak: 'unreadable',
+  },
+  {
+    name: 'statement with half a character',
+    make: stating((digest) =>
+      statement(digest, { predicate: { a: 'x' } }).replace('"x"', String.raw`"\ud800"`),
+    ),
+    cosign: 'refuses',
+    firebreak: 'unreadable',
+  },
+  {
+    name: 'statement with a number that no computer holds',
+    make: stating((digest) => statement(digest, { predicate: { a: 1 } }).replace('"a":1', '"a":1e999')),
+    cosign: 'refuses',
+    firebreak: 'unreadable',
+  },
+  {
+    name: 'statement whose predicate is text',
+    make: stating((digest) => statement(digest, { predicate: 'text' })),
+    cosign: 'refuses',
+    firebreak: 'unreadable',
+  },
+  {
     name: 'statement that is no JSON',
     make: stating((digest) => `${statement(digest)}}`),
     cosign: 'refuses',
