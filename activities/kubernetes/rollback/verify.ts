@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   worst,
   type ActionContext,
@@ -22,6 +23,8 @@ import { isObserved } from './steps.ts';
 import { nameOf, ourMark, readPods, readTarget, saidOf, type Work } from './work.ts';
 
 const MOST_NAMED = 20;
+const SEEN_WITHIN_MS = 15_000;
+const POLL_MS = 100;
 
 /** Measures what stands now. Reads only. */
 export async function verify(
@@ -33,7 +36,7 @@ export async function verify(
 ): Promise<Verification> {
   const snapshot = await mandated(context, mandate);
   const work: Work = { context, cluster, images, mandate, snapshot, changes: [], platforms: new Map() };
-  const workload = await readTarget(work);
+  const workload = await readSeen(work);
   work.platforms = platformsOf(await readNodes(cluster, context.signal));
   const { pods } = await readPods(work, workload);
   const isTarget = storedDigest(templateOf(workload)) === storedDigest(snapshot.to.template);
@@ -48,6 +51,18 @@ export async function verify(
   ];
   const verdict = worst(claims);
   return { state: !isTarget ? 'absent' : verdict === 'failed' ? 'partial' : 'in-place', verdict, claims };
+}
+
+/** A controller sees a write of ours with a delay. */
+async function readSeen(work: Work): Promise<Workload> {
+  const began = performance.now();
+  for (;;) {
+    const workload = await readTarget(work);
+    if (isObserved(workload) || workload.kind === 'CronJob' || performance.now() - began > SEEN_WITHIN_MS)
+      return workload;
+    await work.context.checkpoint('await its controller');
+    await sleep(POLL_MS, undefined, { signal: work.context.signal });
+  }
 }
 
 function templateClaim({ snapshot }: Work, workload: Workload, isTarget: boolean): Claim {

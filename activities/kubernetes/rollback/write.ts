@@ -112,6 +112,12 @@ async function tryOut(
   );
 }
 
+/** As `patchOf`, for a plan: whichever version there is by then. */
+export function plannedPatch(workload: Workload, template: PodTemplate): Operation[] {
+  const version = '/metadata/resourceVersion';
+  return patchOf(workload, { template, summary: '' }).filter(({ path }) => path !== version);
+}
+
 /** What would be stored. undefined where a webhook of the cluster has no dry run: nobody can tell then. */
 export async function dryRun(
   cluster: Work['cluster'],

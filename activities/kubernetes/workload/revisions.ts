@@ -6,8 +6,8 @@ import { asStored, normalised, storedDigest, templateDigest } from './template.t
 
 const numberKey = 'deployment.kubernetes.io/revision';
 const formerKey = 'deployment.kubernetes.io/revision-history';
-/** Who writes ReplicaSets and ControllerRevisions when nobody meddles. */
-const builtIn = 'kube-controller-manager';
+/** Who writes ReplicaSets and ControllerRevisions when nobody meddles: named by its program, which some distributions have in one with others. */
+const builtIn = /^(?:kube-controller-manager|k3s|rke2|kubelite)(?:-[0-9v.]+)?$/;
 /** A tenant may make very many: reading them must not be what fails. */
 const MAX_LISTED = 100_000;
 
@@ -128,7 +128,7 @@ function editorsOf({ managedFields }: ObjectMeta, path: readonly string[]): stri
     let at: unknown = entry['fieldsV1'];
     for (const key of path) at = isObject(at) ? at[key] : undefined;
     const { manager } = entry;
-    return at === undefined || typeof manager !== 'string' || manager === builtIn ? [] : [manager];
+    return at === undefined || typeof manager !== 'string' || builtIn.test(manager) ? [] : [manager];
   });
   return [...new Set(names)].toSorted();
 }

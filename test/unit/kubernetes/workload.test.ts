@@ -309,6 +309,7 @@ describe('revisions', () => {
   test('of a Deployment: its own ReplicaSets, newest first, with who else wrote into their templates', async () => {
     const managedFields = [
       { manager: 'kube-controller-manager', fieldsV1: { 'f:spec': { 'f:template': {} } } },
+      { manager: 'kube-controller-manager-1.34.4', fieldsV1: { 'f:spec': { 'f:template': {} } } },
       { manager: 'kubectl-edit', fieldsV1: { 'f:spec': { 'f:template': { 'f:spec': {} } } } },
       { manager: 'hpa', fieldsV1: { 'f:spec': { 'f:replicas': {} } } },
     ];
