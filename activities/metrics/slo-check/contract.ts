@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../domain/json.ts';
 import type { Permission } from '../../../domain/permission.ts';
 
 /** Measurements of one check, at most: what is kept of each goes into the evidence. */
-const mostMeasurements = 120;
+const mostMeasurements = 200;
 const longestDuringMs = 30 * 60_000;
 
 const units = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
