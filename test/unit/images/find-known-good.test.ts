@@ -112,6 +112,22 @@ async function explained(
     ),
   );
 }
+const of = (...revisions: Revision[]) => revisions;
+const isEarlier = (one: Revision) => Date.parse(one.createdAt) < since.getTime();
+const envOf = (one?: Revision) => JSON.stringify(one?.template.spec?.containers?.[0]?.env);
+const verdicts = (found: readonly Explained[]) => found.map(({ acceptable }) => acceptable);
+const failing = (error: Error): ImageAssessor => ({
+  assess: async () => {
+    throw error;
+  },
+});
+const policy = (...good: string[]) =>
+  parseImagePolicy({
+    ...base,
+    knownGood: good.map((one) => ({ repositories: ['registry.example/shop/*'], digest: sha256(one) })),
+  });
+const page = (name: string) =>
+  readFile(new URL(`../../../docs/reference/actions/${name}.md`, import.meta.url), 'utf8');
 const codes = (all: readonly Explained[]): string[][] =>
   all.map(({ reasons }) => reasons.map(({ code }) => code));
 
@@ -182,7 +198,6 @@ describe('a history', () => {
 });
 
 describe('what is compared with', () => {
-  const of = (...revisions: Revision[]) => revisions;
   const plain = template(ref('good'));
 
   test('the revision that is named; the newest from before; the oldest', () => {
@@ -257,17 +272,15 @@ describe('whatever a history holds', () => {
           const found = await explained(revisions, ['good', 'better'], { current: now });
           const chosen = firstAcceptable(found)?.revision;
           // By itself: no function of the action decides here.
-          const before = (one: Revision) => Date.parse(one.createdAt) < since.getTime();
           const clean = revisions.filter((one) => one.editedBy.length === 0);
           const byAge = clean.toSorted((a, b) => Date.parse(b.createdAt) - Date.parse(a.createdAt));
-          const baseline = byAge.find(before) ?? byAge.at(-1);
-          const envOf = (one?: Revision) => JSON.stringify(one?.template.spec?.containers?.[0]?.env);
+          const baseline = byAge.find(isEarlier) ?? byAge.at(-1);
           const may = (one: Revision) =>
             baseline !== undefined &&
             one.editedBy.length === 0 &&
             JSON.stringify(one.template) !== JSON.stringify(now) &&
             [ref('good'), ref('better')].includes(one.template.spec?.containers?.[0]?.image ?? '') &&
-            (before(one) || envOf(one) === envOf(baseline));
+            (isEarlier(one) || envOf(one) === envOf(baseline));
           expect(chosen?.uid).toBe(revisions.find(may)?.uid);
           for (const { acceptable, reasons } of found)
             expect([acceptable, reasons.length > 0]).toEqual([acceptable, true]);
@@ -285,7 +298,6 @@ describe('whatever a history holds', () => {
         async (all, names) => {
           const revisions = build(all, -1);
           const renamed = revisions.map((one, index) => ({ ...one, name: names[index] ?? '', number: 7 }));
-          const verdicts = (found: readonly Explained[]) => found.map(({ acceptable }) => acceptable);
           expect(verdicts(await explained(renamed, ['good']))).toEqual(
             verdicts(await explained(revisions, ['good'])),
           );
@@ -352,7 +364,6 @@ describe('a tag', () => {
   });
 
   test('an image that an attacker names wrongly is refused, and stops nothing; a registry that is away does', async () => {
-    const failing = (error: Error): ImageAssessor => ({ assess: () => Promise.reject(error) });
     const where = { registry: 'r', operation: 'read' };
     for (const [error, code] of [
       [new FirebreakError('FB3801', 'no reference'), 'reference-invalid'],
@@ -385,11 +396,6 @@ describe('digests that are named', () => {
       containers: [{ name: 'app', image: ref('bad') }],
     },
   };
-  const policy = (...good: string[]) =>
-    parseImagePolicy({
-      ...base,
-      knownGood: good.map((one) => ({ repositories: ['registry.example/shop/*'], digest: sha256(one) })),
-    });
   const named = (
     accepted: string[],
     digests: { container: string; image: string }[],
@@ -556,8 +562,6 @@ describe('what later steps get', () => {
 });
 
 test('its page lists every reason of its own, and that of images.verify every reason why an image is not judged', async () => {
-  const page = (name: string) =>
-    readFile(new URL(`../../../docs/reference/actions/${name}.md`, import.meta.url), 'utf8');
   const known = await page('find-known-good');
   for (const code of revisionReasonCodes) expect(known).toContain(`\`${code}\``);
   const verify = await page('images-verify');
