@@ -3,7 +3,7 @@ import type { ActionContext, Applied, Mandate } from '../../../domain/action.ts'
 import { jsonCopy } from '../../../domain/json.ts';
 import { checkFailed, unusableTime } from '../failures.ts';
 import type { Prometheus } from '../prometheus.ts';
-import { measurementsOf, millisecondsOf, type SloCheckInput } from './contract.ts';
+import { millisecondsOf, offsetsOf, type SloCheckInput } from './contract.ts';
 import { keepMeasurement, type Kept } from './evidence.ts';
 import { isoOf, measure, timeOf, type Measurement } from './measure.ts';
 import type { Questions } from './questions.ts';
@@ -24,13 +24,12 @@ export async function applyCheck(
   const began = performance.now();
   const now = await timeOf(prometheus);
   const from = input.during === undefined ? timeWanted(input, now) : await firstTime(context, mandate, now);
-  const everySeconds = millisecondsOf(input.every ?? '15s') / 1000;
-  const count = measurementsOf(input);
+  const offsets = offsetsOf(input);
   const kept: Kept = { artefacts: [], unavailable: [] };
   let last: Measurement | undefined;
   let evidence = '';
-  for (let index = 0; index < count; index++) {
-    const at = from + index * everySeconds;
+  for (const offset of offsets) {
+    const at = from + offset;
     await until(context, at, now + (performance.now() - began) / 1000);
     last = await measure(context, prometheus, questions, at);
     evidence = await keepMeasurement(context, mandate, source, last, kept);
@@ -41,12 +40,12 @@ export async function applyCheck(
   return {
     changes: [],
     already: 0,
-    measures: { measurements: count, checkMs: Math.round(performance.now() - began) },
+    measures: { measurements: offsets.length, checkMs: Math.round(performance.now() - began) },
     outputs: {
       ok: true,
       window: input.window,
       at: isoOf(last.at),
-      measurements: count,
+      measurements: offsets.length,
       objectives: last.objectives.map(jsonCopy),
       traffic: last.traffic ?? 0,
       evidence,

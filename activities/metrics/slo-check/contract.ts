@@ -97,7 +97,7 @@ export const input = z
       .describe('Proves that there was something to measure'),
     window: duration('What $window stands for in the queries'),
     during: duration('Measures again and again for so long; once when absent').exactOptional(),
-    every: duration('How often, during it; 15s when absent').exactOptional(),
+    every: duration('How often, during it; 15s when absent. Also at the very end').exactOptional(),
     baseline: baseline.exactOptional(),
     at: z.iso
       .datetime({ offset: true, error: 'must be a time such as 2026-01-02T03:04:05Z' })
@@ -119,14 +119,17 @@ export const input = z
     if (every !== undefined && during === undefined) fault('every', 'goes with during');
     if (during === undefined) return;
     if (millisecondsOf(during) > longestDuringMs) fault('during', 'is at most 30m');
-    if (measurementsOf({ during, ...(every === undefined ? {} : { every }) }) > mostMeasurements)
+    if (offsetsOf({ during, ...(every === undefined ? {} : { every }) }).length > mostMeasurements)
       fault('every', `makes more than ${mostMeasurements} measurements: measure less often`);
   });
 export type SloCheckInput = z.infer<typeof input>;
 
-/** How many measurements an input asks for: one at its begin, and one after each `every` up to the end. */
-export function measurementsOf({ during, every }: Pick<SloCheckInput, 'during' | 'every'>): number {
-  return during === undefined ? 1 : Math.floor(millisecondsOf(during) / millisecondsOf(every ?? '15s')) + 1;
+/** When to measure, in seconds from the first: at the begin, after each `every`, and at the very end, so that the whole of `during` is seen. */
+export function offsetsOf({ during, every }: Pick<SloCheckInput, 'during' | 'every'>): number[] {
+  if (during === undefined) return [0];
+  const end = millisecondsOf(during) / 1000;
+  const step = millisecondsOf(every ?? '15s') / 1000;
+  return [...Array.from({ length: Math.ceil(end / step) }, (_, index) => index * step), end];
 }
 
 const numbered = (description: string): JsonObject => ({ type: 'number', description });

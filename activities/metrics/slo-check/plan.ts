@@ -3,7 +3,7 @@ import { canonical } from '../../../domain/json.ts';
 import { oneLine } from '../../../domain/safe-text.ts';
 import type { Prometheus } from '../prometheus.ts';
 import type { MetricsConfig } from '../sources.ts';
-import { measurementsOf, notCovered, type SloCheckInput } from './contract.ts';
+import { offsetsOf, notCovered, type SloCheckInput } from './contract.ts';
 import { baseOfCheck } from './evidence.ts';
 import { numberIn } from './judge.ts';
 import type { Questions } from './questions.ts';
@@ -24,7 +24,7 @@ export async function planCheck(
       return `${what}: ${oneLine(query, 200)}; now it ${'value' in found ? `is ${found.value}` : found.why}`;
     }),
   );
-  const count = measurementsOf(input);
+  const count = offsetsOf(input).length;
   const when =
     input.at === undefined
       ? count === 1

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { input, measurementsOf, millisecondsOf } from '../../../activities/metrics/slo-check/contract.ts';
+import { input, millisecondsOf, offsetsOf } from '../../../activities/metrics/slo-check/contract.ts';
 import { questionsOf } from '../../../activities/metrics/slo-check/questions.ts';
 
 const given = {
@@ -62,12 +62,13 @@ test.each<[string, object, string]>([
   expect(faults({ ...given, ...change }).join('\n')).toContain(message);
 });
 
-test('measurements are counted with both ends', () => {
+test('it is measured at both ends, whatever lies between', () => {
   expect(millisecondsOf('90s')).toBe(90_000);
-  expect(measurementsOf({})).toBe(1);
-  expect(measurementsOf({ during: '1m' })).toBe(5);
-  expect(measurementsOf({ during: '10s', every: '15s' })).toBe(1);
-  expect(measurementsOf({ during: '30m', every: '15s' })).toBe(121);
+  expect(offsetsOf({})).toEqual([0]);
+  expect(offsetsOf({ during: '1m' })).toEqual([0, 15, 30, 45, 60]);
+  expect(offsetsOf({ during: '50s' })).toEqual([0, 15, 30, 45, 50]);
+  expect(offsetsOf({ during: '10s', every: '15s' })).toEqual([0, 10]);
+  expect(offsetsOf({ during: '30m', every: '15s' })).toHaveLength(121);
 });
 
 const asking = (change: object) => () => questionsOf(input.parse({ ...given, ...change }));
