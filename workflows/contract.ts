@@ -77,6 +77,8 @@ export interface CarriedStep {
   undoable?: boolean;
   /** Whose leave its undo takes; absent when the change was approved with it. */
   undoApproval?: Approval;
+  /** Questions it has asked about that. */
+  undosAsked?: number;
   /** The status under which its end is in the ledger, while the interpreter has not acted upon it. */
   noted?: StepStatus;
 }

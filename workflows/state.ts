@@ -41,6 +41,8 @@ export interface StepRecord {
   undoable?: boolean;
   /** Whose leave its undo takes; absent when the change was approved with it. */
   undoApproval?: Approval;
+  /** Questions it has asked about that. */
+  undosAsked?: number;
   /** Why it is to end at its next boundary. */
   stopped?: string;
   /** The status under which its end is in the ledger, while the interpreter has not acted upon it. */

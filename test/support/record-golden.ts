@@ -87,8 +87,8 @@ const cases: { [name: string]: (engine: Engine) => Promise<OpenIncident> } = {
       act('second', 'test.restore', at('second'), { undo: 'ask', needs: ['first'] }),
       { kind: 'fail', id: 'stop', message: { literal: 'a drill' }, needs: ['second'] },
     ]);
-    for (const gate of ['first', 'second', 'second#2']) await incident.decide('ada', { gate });
-    await incident.decide('ben', { gate: 'first#2', verdict: 'deny', reason: 'a drill' });
+    for (const gate of ['first', 'second', 'second/undo']) await incident.decide('ada', { gate });
+    await incident.decide('ben', { gate: 'first/undo', verdict: 'deny', reason: 'a drill' });
     return incident;
   },
 

@@ -37,7 +37,7 @@ const asked = async (incident: OpenIncident, place: string): Promise<void> => {
   await incident.decide('ada', { gate: 'change' });
   const view = await incident.until(({ gates }) => gates.some(({ gate }) => gate.purpose === 'undo'));
   const [open] = view.gates;
-  expect(open?.gate).toMatchObject({ id: 'change#2', purpose: 'undo' });
+  expect(open?.gate).toMatchObject({ id: 'change/undo', purpose: 'undo' });
   expect(open?.consequences.ifDenied).toEqual(['It stays as it was applied.']);
   expect(world.on.has(place)).toBe(true);
 };
@@ -47,7 +47,7 @@ describe('an undo that is asked about', () => {
     const place = fresh();
     const incident = await opened(place, { undo: 'ask' });
     await asked(incident, place);
-    await incident.decide('ben', { gate: 'change#2' });
+    await incident.decide('ben', { gate: 'change/undo' });
     expect(await incident.handle.result()).toBe('failed');
     expect(world.on.has(place)).toBe(false);
     expect(status(await incident.view(), 'change')).toBe('undone');
@@ -58,7 +58,7 @@ describe('an undo that is asked about', () => {
     const place = fresh();
     const incident = await opened(place, { undo: 'ask' });
     await asked(incident, place);
-    await incident.decide('ben', { gate: 'change#2', verdict: 'deny', reason: 'the old image is suspect' });
+    await incident.decide('ben', { gate: 'change/undo', verdict: 'deny', reason: 'the old image is suspect' });
     expect(await incident.handle.result()).toBe('failed');
     expect(world.on.has(place)).toBe(true);
     const step = (await incident.view()).steps.find(({ id }) => id === 'change');
@@ -100,7 +100,7 @@ describe('an undo that is asked about', () => {
       await incident.until((view) => status(view, 'stop') === 'running');
       await incident.command('ben', 'cancel', 'enough', 'undo');
       await incident.until(({ gates }) => gates.some(({ gate }) => gate.purpose === 'undo'));
-      if (place === first) await incident.decide('ben', { gate: 'change#2' });
+      if (place === first) await incident.decide('ben', { gate: 'change/undo' });
       else await incident.command('ben', 'cancel', 'leave it', 'stop');
       expect(await incident.handle.result()).toBe('cancelled');
       expect(world.on.has(place)).toBe(place === second);
@@ -114,7 +114,7 @@ describe('an undo that is asked about', () => {
     await asked(incident, place);
     const query = `WorkflowId = '${incident.workflowId}' AND ExecutionStatus = 'ContinuedAsNew'`;
     await waitFor('a next run', async () => (await engine.client.workflow.count(query)).count > 0);
-    await incident.decide('ben', { gate: 'change#2' });
+    await incident.decide('ben', { gate: 'change/undo' });
     expect(await incident.handle.result()).toBe('failed');
     expect(world.on.has(place)).toBe(false);
     expect((await incident.view()).gates).toEqual([]);

@@ -14,7 +14,7 @@ export const mishap = z.strictObject({
     'registry-away',
     /** Of the image `good`. */
     'signature-removed',
-    /** Somebody's controller puts the workload back as it was when the incident was opened, again and again. */
+    /** Somebody's controller puts the workload's template back as it was when the incident was opened, again and again. */
     'workload-reverted',
   ]),
   /** From when this question is asked: before it is answered. */
@@ -57,8 +57,10 @@ export class Mishaps {
       if (workload === undefined) continue;
       const [namespace = '', name = ''] = workload.split('/');
       const stdout = await all.#kubectl(['-n', namespace, 'get', 'deployment', name, '-o', 'json']);
-      const { spec } = z.object({ spec: z.looseObject({}) }).parse(JSON.parse(stdout));
-      all.#manifests.set(workload, JSON.stringify({ spec }));
+      const { template } = z
+        .object({ spec: z.object({ template: z.looseObject({}) }) })
+        .parse(JSON.parse(stdout)).spec;
+      all.#manifests.set(workload, JSON.stringify({ spec: { template } }));
     }
     return all;
   }

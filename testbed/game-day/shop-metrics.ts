@@ -6,7 +6,7 @@ import { startPrometheus } from '../prometheus.ts';
 export interface ShopMetrics {
   /** Of `metrics`. */
   entry: object;
-  /** Waits until a window of so many seconds is full of measurements. */
+  /** Waits until a window of so many seconds is full of measurements, and of nothing that went wrong. */
   full(seconds: number): Promise<void>;
   /** So that a part of the requests fails, from now on; none fails any more when it is 0. */
   failing(share: number): void;
@@ -23,6 +23,7 @@ export async function startShopMetrics(ending: (() => Promise<void>)[]): Promise
   const began = Date.now();
   const requests = (): number => Math.floor(((Date.now() - began) / 1_000) * requestsPerSecond);
   const failures = { share: 0, since: 0, before: 0 };
+  let undisturbed = 0;
   const failed = (): number =>
     Math.floor(failures.before + failures.share * Math.max(0, requests() - failures.since));
   const scraped = (there: boolean): void => {
@@ -31,6 +32,7 @@ export async function startShopMetrics(ending: (() => Promise<void>)[]): Promise
       if (there) exporter.set(series, count);
       else exporter.remove(series);
     }
+    undisturbed = exporter.scrapes();
   };
   scraped(true);
   const prometheus = await startPrometheus({ targets: [exporter.target] });
@@ -38,13 +40,14 @@ export async function startShopMetrics(ending: (() => Promise<void>)[]): Promise
   return {
     failing(share) {
       Object.assign(failures, { share, before: failed(), since: requests() });
+      undisturbed = exporter.scrapes();
     },
     scraped,
     entry: { name: 'prometheus', environment: 'production', kind: 'prometheus', url: prometheus.url },
     full: (seconds) =>
       waitFor(
         'enough measurements',
-        () => Promise.resolve(exporter.scrapes() > seconds + 2),
+        () => Promise.resolve(exporter.scrapes() > undisturbed + seconds + 2),
         (seconds + 20) * 1_000,
       ),
   };

@@ -39,6 +39,14 @@ export function nextGate(record: StepRecord): string {
   return id;
 }
 
+/** As `nextGate`, of the question whether to undo it: an action has no steps below it, so nothing else has this id. */
+export function nextUndoGate(record: StepRecord): string {
+  record.undosAsked = (record.undosAsked ?? 0) + 1;
+  const id = `${record.view.id}/undo`;
+  record.asking = record.undosAsked === 1 ? id : `${id}#${record.undosAsked}`;
+  return record.asking;
+}
+
 /** Asks whether a plan's authority is granted. */
 export function askFor(
   state: IncidentState,

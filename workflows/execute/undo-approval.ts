@@ -1,7 +1,7 @@
 import type { Gate, Warrant } from '../../domain/decision.ts';
 import type { Approval } from '../../domain/person.ts';
 import type { IncidentState } from '../state.ts';
-import { expiry, nextGate, tellNotApproved } from './approval.ts';
+import { expiry, nextUndoGate, tellNotApproved } from './approval.ts';
 import type { WasApplied } from './undo.ts';
 
 /**
@@ -34,7 +34,7 @@ export async function undoWarrant(
   function ask(): ReturnType<IncidentState['ask']> {
     const gate: Gate = {
       incident: state.recorder.incident,
-      id: nextGate(record),
+      id: nextUndoGate(record),
       purpose: 'undo',
       authorities: [mandate.authority],
       base: [mandate.base.digest],
