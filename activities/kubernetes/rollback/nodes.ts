@@ -4,7 +4,10 @@ import { resources, type KubernetesObject } from '../resources.ts';
 import type { PodTemplate } from '../workload/kinds.ts';
 
 interface Node extends KubernetesObject {
-  status?: { nodeInfo?: { operatingSystem?: string; architecture?: string } };
+  status?: {
+    nodeInfo?: { operatingSystem?: string; architecture?: string };
+    conditions?: { type: string; status: string }[];
+  };
 }
 
 interface Term {
@@ -30,11 +33,19 @@ export function platformsOf(nodes: readonly Node[]): Platforms {
   return new Map(nodes.map((node) => [node.metadata.name, platformOf(node)]));
 }
 
+export function isNodeReady({ status }: Node): boolean {
+  return status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True') === true;
+}
+
 /** The platforms that pods of a template may come to, sorted. Taints count for nothing: rather one too many. undefined: no node fits. */
 export function platformsFor(nodes: readonly Node[], template: PodTemplate): string[] | undefined {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the API validated it
   const placement = (template.spec ?? {}) as Placement;
-  const fitting = nodes.filter((node) => mayRun(node, placement)).map(platformOf);
+  // A node that does not say what it is has not joined yet.
+  const fitting = nodes
+    .filter((node) => mayRun(node, placement))
+    .map(platformOf)
+    .filter((platform) => /^[^/]+\/[^/]+$/.test(platform));
   return fitting.length === 0 ? undefined : [...new Set(fitting)].toSorted();
 }
 

@@ -30,6 +30,8 @@ interface RunningPod extends Pod {
 export interface Judged {
   name: string;
   uid: string;
+  /** Name of its node; empty when it has none yet. */
+  node: string;
   /** It is made from the template that is wanted, by what its controller says. */
   isNew: boolean;
   ready: boolean;
@@ -54,7 +56,7 @@ export async function listPods(
   const { namespace = '', uid = '' } = workload.metadata;
   const pods = await cluster.list<RunningPod>(
     { ...resources.pods, namespace },
-    { signal, maxItems: MAX_LISTED },
+    { signal, maxItems: MAX_LISTED, ...selectorOf(workload) },
   );
   const owners = new Set(
     workload.kind === 'Deployment'
@@ -69,6 +71,13 @@ export async function listPods(
       pod.status?.phase !== 'Succeeded' &&
       pod.status?.phase !== 'Failed',
   );
+}
+
+/** A controller lets go of a pod that its selector does not match. */
+function selectorOf({ kind, spec }: Workload): { labelSelector?: string } {
+  const labels = Object.entries(spec?.selector?.matchLabels ?? {});
+  if (kind === 'CronJob' || labels.length === 0) return {};
+  return { labelSelector: labels.map(([key, value]) => `${key}=${value}`).join(',') };
 }
 
 async function jobsOf(
@@ -130,6 +139,7 @@ export function judgePod(
   return {
     name: metadata.name,
     uid: metadata.uid ?? '',
+    node: spec.nodeName ?? '',
     isNew,
     ready: isReady(pod),
     going: metadata.deletionTimestamp !== undefined,

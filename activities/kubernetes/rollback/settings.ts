@@ -31,15 +31,19 @@ export function oneNew(workload: Workload, was: Settings): Settings {
   return stopped(workload, was, 1);
 }
 
-/**
- * Stops a rollout where it is.
- * @param updated pods of a StatefulSet that are new or on their way
- */
-export function heldAt(workload: Workload, was: Settings, updated: number): Settings {
+/** How far a rollout is. */
+export interface Progress {
+  /** Pods of a StatefulSet that are new or on their way. */
+  updated: number;
+  /** Pods that the ReplicaSets of a Deployment are to have together. */
+  total: number;
+}
+
+/** Stops a rollout where it is. */
+export function heldAt(workload: Workload, was: Settings, { updated, total }: Progress): Settings {
   if (workload.kind !== 'Deployment') return stopped(workload, was, Math.max(1, updated));
-  // A paused Deployment is brought to its size and surge: they must be what there is, or pods of both sorts are made.
-  const surge = Math.max(0, (workload.status?.replicas ?? 0) - sizeOf(workload));
-  return { ...was, ...tight(surge), paused: true };
+  // A paused Deployment is brought to its size and surge: they must be what there is, or pods of both sorts are made, or taken down.
+  return { ...was, ...tight(Math.max(0, total - sizeOf(workload))), paused: true };
 }
 
 function tight(maxSurge: number): Settings {

@@ -11,12 +11,13 @@ import { storedDigest } from '../workload/template.ts';
 import { lateWords, wrongDigest } from './failures.ts';
 import { blocking, fromLast } from './fitness.ts';
 import type { Mark, Stage } from './mark.ts';
+import { isNodeReady, readNodes } from './nodes.ts';
 import type { Judged } from './pods.ts';
 import { heldAt, oneNew, type Settings } from './settings.ts';
 import { nameOf, ourMark, readPods, readTarget, saidOf, stageOf, type Work } from './work.ts';
 import { change } from './write.ts';
 
-const POLL_MS = 500;
+const POLL_MS = 1_000;
 
 /** What was seen of the workload at last. */
 export interface Seen {
@@ -62,8 +63,9 @@ export async function hold(work: Work): Promise<void> {
     const mark = ourMark(workload, work);
     if (stage === 'before' || stage === 'held' || mark === undefined || workload.kind === 'CronJob')
       return undefined;
-    const { pods } = await readPods(work, workload);
-    const settings = heldAt(workload, work.snapshot.settings, pods.filter(({ isNew }) => isNew).length);
+    const { pods, total } = await readPods(work, workload);
+    const updated = pods.filter(({ isNew }) => isNew).length;
+    const settings = heldAt(workload, work.snapshot.settings, { updated, total });
     return {
       settings,
       mark: { ...mark, stage: 'held', set: settings },
@@ -130,11 +132,18 @@ export async function unblock(
   await replace(work, workload, next, 'unblock');
 }
 
-/** The one pod of a DaemonSet that is tried: one that is not ready if there is one. Chosen once, whoever runs the step again. */
+/** The one pod of a DaemonSet that is tried: one that is not ready, if there is one where another could come up. Chosen once, whoever runs the step again. */
 async function replaceOne(work: Work, workload: Workload, pods: readonly Judged[]): Promise<void> {
+  const nodes = await readNodes(work.cluster, work.context.signal);
+  const ready = new Set(nodes.filter(isNodeReady).map(({ metadata }) => metadata.name));
   const [first] = pods
     .filter(({ going }) => !going)
-    .toSorted((a, b) => Number(a.ready) - Number(b.ready) || a.name.localeCompare(b.name));
+    .toSorted(
+      (a, b) =>
+        Number(ready.has(b.node)) - Number(ready.has(a.node)) ||
+        Number(a.ready) - Number(b.ready) ||
+        a.name.localeCompare(b.name),
+    );
   if (first === undefined) return;
   const { data } = await work.context.intend(`one pod of ${nameOf(workload)}`, {
     name: first.name,

@@ -88,11 +88,11 @@ export function stageOf(work: Work, workload: Workload): Stage | 'before' {
   return 'before';
 }
 
-/** The workload's pods with what they run, and the revision that the wanted template is. */
+/** The workload's pods with what they run, the revision that the wanted template is, and how many pods its ReplicaSets are to have together. */
 export async function readPods(
   work: Work,
   workload: Workload,
-): Promise<{ pods: Judged[]; revision: Revision | undefined }> {
+): Promise<{ pods: Judged[]; revision: Revision | undefined; total: number }> {
   const { cluster, context, snapshot } = work;
   const revisions = await revisionsOf(cluster, workload, context.signal);
   const listed = await listPods(cluster, workload, revisions, context.signal);
@@ -102,7 +102,7 @@ export async function readPods(
   const pods = listed.map((pod) =>
     judgePod(pod, isOf(pod, workload, revision), snapshot.images, work.platforms),
   );
-  return { pods, revision };
+  return { pods, revision, total: revisions.reduce((sum, { replicas }) => sum + replicas, 0) };
 }
 
 /** `pods/web-1: app runs sha256:…`, for those of which something is said. */

@@ -61,6 +61,7 @@ export type Amount = number | string;
 export interface Workload extends KubernetesObject {
   spec?: {
     replicas?: number;
+    selector?: { matchLabels?: { [key: string]: string } };
     paused?: boolean;
     minReadySeconds?: number;
     progressDeadlineSeconds?: number;

@@ -31,12 +31,14 @@ export interface Revision {
   templateDigest: Digest;
   /** As the controller keeps it: what was in the workload, to the letter. */
   stored: PodTemplate;
+  /** How many pods a ReplicaSet is to have now; 0 of a ControllerRevision. */
+  replicas: number;
   /** Field managers other than the built-in controller that wrote into its template. Anybody may call themselves what they like: a hint, no proof. */
   editedBy: string[];
 }
 
 interface ReplicaSet extends KubernetesObject {
-  spec?: { template?: PodTemplate };
+  spec?: { replicas?: number; template?: PodTemplate };
 }
 
 interface ControllerRevision extends KubernetesObject {
@@ -74,7 +76,7 @@ export async function revisionsOf(
 type Found = Omit<Revision, 'current'>;
 
 /** Pure: orders what was found, and says which of it the workload's template is. */
-export function judge(workload: Workload, found: readonly Found[]): Revision[] {
+function judge(workload: Workload, found: readonly Found[]): Revision[] {
   const now = storedDigest(templateOf(workload));
   const ordered = found.toSorted(
     (a, b) => b.number - a.number || b.createdAt.localeCompare(a.createdAt) || a.name.localeCompare(b.name),
@@ -91,6 +93,7 @@ function ofReplicaSet({ metadata, spec }: ReplicaSet): Found {
     number: numberOf(annotations[numberKey]),
     formerNumbers: former.filter((number) => number > 0).toSorted((a, b) => a - b),
     ...common(metadata, spec?.template ?? {}),
+    replicas: spec?.replicas ?? 1,
     editedBy: editorsOf(metadata, ['f:spec', 'f:template']),
   };
 }
@@ -101,6 +104,7 @@ function ofControllerRevision({ metadata, data, revision = 0 }: ControllerRevisi
     number: revision,
     formerNumbers: [],
     ...common(metadata, data?.spec?.template ?? {}),
+    replicas: 0,
     editedBy: editorsOf(metadata, ['f:data']),
   };
 }
