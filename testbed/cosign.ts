@@ -46,8 +46,8 @@ export async function openCosign(): Promise<Cosign> {
       const options = { cwd: dir, env, timeout: LIMIT_MS, maxBuffer: MAX_OUTPUT };
       execFile(command, args, options, (error, stdout, stderr) => {
         // Only a program that ended by itself has said anything.
-        if (error !== null && typeof error.code !== 'number') return void reject(error);
-        resolve({ ok: error === null, stdout, stderr });
+        if (error !== null && typeof error.code !== 'number') reject(error);
+        else resolve({ ok: error === null, stdout, stderr });
       });
     });
   }

@@ -87,16 +87,24 @@ function attestation(
   now: Date,
 ): Finding {
   const reasons: ImageReason[] = [];
+  const contrary: ImageReason[] = [];
+  let met: Verified | undefined;
   for (const claim of claims) {
     if ('refused' in claim || claim.predicateType === undefined) continue;
     if (!wanted.predicateTypes.includes(claim.predicateType)) continue;
-    const objection =
-      objectionTo(claim, wanted.signedBy ?? rule.signedBy, policy, now) ?? provenanceObjection(claim, wanted);
-    if (objection === undefined) {
-      return { met: claim, reason: reason('attested', `${claim.predicateType} ${described(claim)}`) };
+    const objection = objectionTo(claim, wanted.signedBy ?? rule.signedBy, policy, now);
+    if (objection !== undefined) {
+      reasons.push(at(claim.where, objection));
+      continue;
     }
-    reasons.push(at(claim.where, objection));
+    // As cosign: of all that may attest, none may name another. Whoever else can push has no say.
+    const other = provenanceObjection(claim, wanted);
+    if (other === undefined) met ??= claim;
+    else contrary.push(at(claim.where, other));
   }
+  if (contrary.length > 0) return { reasons: [...contrary, ...reasons] };
+  if (met !== undefined)
+    return { met, reason: reason('attested', `${met.predicateType ?? ''} ${described(met)}`) };
   if (reasons.length > 0) return { reasons };
   return {
     reasons: [

@@ -83,7 +83,7 @@ export const tiers: readonly Tier[] = [
   {
     name: 'services',
     title: 'on forges and registries',
-    programs: ['registry'],
+    programs: ['registry', 'cosign', 'fulcio', 'rekor', 'timestamp-authority'],
     workers: 2,
     limitMinutes: 15,
   },

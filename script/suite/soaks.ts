@@ -33,6 +33,14 @@ export const soaks: readonly Soak[] = [
     amount: 600,
     limitMinutes: 30,
   },
+  {
+    name: 'images',
+    title: 'signed images, judged by cosign and by the engine, all of the matrix',
+    file: 'test/services/images-matrix.test.ts',
+    unit: 'runs',
+    amount: 337,
+    limitMinutes: 30,
+  },
 ];
 
 /** One line of docs/soak/results.jsonl. */

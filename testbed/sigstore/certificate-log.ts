@@ -18,7 +18,7 @@ export async function startCertificateLog(): Promise<CertificateLog> {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const id = hash('sha256', publicKey.export({ format: 'der', type: 'spki' }), 'buffer');
 
-  function promise(precertificate: Buffer, issuer: Buffer): ApiReply {
+  function promise(precertificate: Buffer<ArrayBuffer>, issuer: Buffer): ApiReply {
     const issuerKey = new X509Certificate(issuer).publicKey.export({ format: 'der', type: 'spki' });
     const certificate = withoutPoison(precertificate);
     const timestamp = Date.now();
@@ -48,7 +48,7 @@ export async function startCertificateLog(): Promise<CertificateLog> {
 }
 
 /** The part of a precertificate that will be in the certificate: its first part without the extension that makes it one. */
-function withoutPoison(precertificate: Buffer): Buffer {
+function withoutPoison(precertificate: Buffer<ArrayBuffer>): Buffer {
   const [tbs] = ASN1Obj.parseBuffer(precertificate).subs;
   const extensions = tbs?.subs.findLast(({ tag }) => tag.isContextSpecific(3))?.subs[0];
   const at = extensions?.subs.findIndex(({ subs: [oid] }) => oid?.toOID() === POISON) ?? -1;

@@ -37,7 +37,6 @@ async function issue(
   authority: boolean,
 ): Promise<Link> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const { keyCertSign, cRLSign, digitalSignature } = x509.KeyUsageFlags;
   const certificate = await x509.X509CertificateGenerator.create({
     subject: [{ CN: [name] }, { O: ['Firebreak testbed'] }],
     issuer: issuer?.certificate.subjectName ?? [{ CN: [name] }, { O: ['Firebreak testbed'] }],
@@ -48,7 +47,9 @@ async function issue(
     signingAlgorithm: ALGORITHM,
     extensions: [
       new x509.BasicConstraintsExtension(authority, undefined, true),
-      new x509.KeyUsagesExtension(authority ? keyCertSign | cRLSign : digitalSignature, true),
+      authority
+        ? new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true)
+        : new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       ...(issuer === undefined
         ? []

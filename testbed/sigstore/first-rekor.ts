@@ -36,7 +36,6 @@ function kept(proposed: Record<string, unknown>): object | undefined {
   const [verifier]: unknown[] = content['verifiers'];
   const text = String(content['envelope']);
   const envelope: { payload: string; signatures: { sig: string }[] } = JSON.parse(text);
-  const sha256 = (bytes: Buffer) => ({ algorithm: 'sha256', value: hash('sha256', bytes, 'hex') });
   return {
     kind,
     apiVersion,
@@ -47,3 +46,5 @@ function kept(proposed: Record<string, unknown>): object | undefined {
     },
   };
 }
+
+const sha256 = (bytes: Buffer) => ({ algorithm: 'sha256', value: hash('sha256', bytes, 'hex') });

@@ -6,6 +6,13 @@ export interface Witnesses {
   stamped: boolean;
 }
 
+const service = (url: string, majorApiVersion = 1) => ({
+  url,
+  majorApiVersion,
+  validFor: { start: '2024-01-01T00:00:00Z' },
+  operator: 'testbed',
+});
+
 /**
  * A signing configuration of cosign (`--signing-config`).
  * https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_trustroot.proto, SigningConfig
@@ -14,12 +21,6 @@ export function signingConfig(
   sigstore: Pick<Sigstore, 'fulcioUrl' | 'rekorUrl' | 'firstRekorUrl' | 'tsaUrl'>,
   { log, stamped }: Witnesses,
 ): string {
-  const service = (url: string, majorApiVersion = 1) => ({
-    url,
-    majorApiVersion,
-    validFor: { start: '2024-01-01T00:00:00Z' },
-    operator: 'testbed',
-  });
   const logs = {
     first: [service(sigstore.firstRekorUrl)],
     second: [service(sigstore.rekorUrl, 2)],

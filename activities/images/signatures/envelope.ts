@@ -17,8 +17,8 @@ const envelopeSchema = z.strictObject({
 });
 
 /**
- * Verifies a layer of a `.att` tag as an attestation of `image`. cosign has such a layer timestamped as a whole, which
- * @sigstore/verify cannot check: one with a timestamp is refused.
+ * Verifies a layer of a `.att` tag as an attestation of `image`. cosign looks for a timestamp of the layer as a whole, which @sigstore/verify cannot check,
+ * and since 3.0 has the signature stamped, which it cannot check itself: one with a timestamp is refused.
  * @throws Refusal
  */
 export function verifyEnvelope(found: FoundEnvelope, image: Digest, trust: Trust, now: Date): Verified {
@@ -27,6 +27,9 @@ export function verifyEnvelope(found: FoundEnvelope, image: Digest, trust: Trust
   const { payloadType, payload, signatures } = parsed.data;
   const envelope = { payloadType, payload: Buffer.from(payload, 'base64') };
   const [{ sig }] = signatures;
-  const entity = { ...readAnnotations(found.annotations), signature: Buffer.from(sig, 'base64') };
+  const evidence = readAnnotations(found.annotations);
+  if (evidence.timestamps.some(({ $case }) => $case === 'timestamp-authority'))
+    throw new Refusal('timestamp-invalid', 'of what the timestamp is depends on which cosign made it');
+  const entity = { ...evidence, signature: Buffer.from(sig, 'base64') };
   return verifyEnvelopeOf(found.where, envelope, entity, { image, trust, now });
 }

@@ -5,6 +5,7 @@ import { createRegistryClient, type RegistryClient } from '../../../activities/i
 import { openCosign, type Cosign, type CosignKey } from '../../../testbed/cosign.ts';
 import { startRegistry, type Registry } from '../../../testbed/registry.ts';
 import { startSigstore, type Sigstore } from '../../../testbed/sigstore.ts';
+import { signingConfig, type Witnesses } from '../../../testbed/sigstore/signing-config.ts';
 import { startFront, type Front } from '../registry-front.ts';
 import { createSigstore } from '../sigstore.ts';
 import { keyNames, type KeyName, type Who } from './types.ts';
@@ -33,13 +34,10 @@ export interface Bench {
   trustedRoot: string;
   trustedRootFile: string;
   /** A signing configuration of cosign, as a file. */
-  configuration(how: { log: Log; stamped: boolean }): Promise<string>;
+  configuration(how: Witnesses): Promise<string>;
   issuerOf(who: { identity: string; issuer?: string }): string;
   stop(): Promise<void>;
 }
-
-/** The first Rekor promises a time, the second does not. */
-export type Log = 'first' | 'second' | undefined;
 
 const generate: Record<KeyName, () => KeyObject> = {
   release: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
@@ -92,7 +90,7 @@ export async function startBench(): Promise<Bench> {
       configuration: ({ log, stamped }) =>
         cosign.file(
           `signing-${log ?? 'no'}-log-${String(stamped)}.json`,
-          configurationOf(sigstore, log, stamped),
+          signingConfig(sigstore, { log, stamped }),
         ),
       issuerOf: ({ identity, issuer }) => issuer ?? sigstore.issuerOf(identity),
       stop,
@@ -120,30 +118,6 @@ function together(roots: readonly string[]): string {
   return JSON.stringify({
     mediaType: all[0]?.['mediaType'],
     ...Object.fromEntries(lists.map((list) => [list, all.flatMap((root) => root[list])])),
-  });
-}
-
-/** https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_trustroot.proto, SigningConfig */
-function configurationOf(sigstore: Sigstore, log: Log, stamped: boolean): string {
-  const service = (url: string, majorApiVersion = 1) => ({
-    url,
-    majorApiVersion,
-    validFor: { start: '2024-01-01T00:00:00Z' },
-    operator: 'testbed',
-  });
-  const logs = {
-    first: [service(sigstore.firstRekorUrl)],
-    second: [service(sigstore.rekorUrl, 2)],
-    none: [],
-  };
-  return JSON.stringify({
-    mediaType: 'application/vnd.dev.sigstore.signingconfig.v0.2+json',
-    caUrls: [service(sigstore.fulcioUrl)],
-    oidcUrls: [],
-    rekorTlogUrls: logs[log ?? 'none'],
-    rekorTlogConfig: { selector: 'ANY' },
-    tsaUrls: stamped ? [service(sigstore.tsaUrl)] : [],
-    tsaConfig: { selector: 'ANY' },
   });
 }
 

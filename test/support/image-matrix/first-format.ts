@@ -1,14 +1,4 @@
-import {
-  certificate,
-  exchangedFirst,
-  flipped,
-  layer,
-  logged,
-  person,
-  release,
-  signature,
-  stamped,
-} from './altering.ts';
+import { certificate, flipped, layer, logged, person, release, signature, stamped } from './altering.ts';
 import type { CaseGroup } from './types.ts';
 
 export const firstFormat: CaseGroup = {

@@ -121,7 +121,7 @@ const bad: readonly Bad[] = [
   },
 ];
 
-const badInBoth = bad.flatMap(({ what, how, stamped = false, firebreak, forge = 'forge' }): ImageCase[] =>
+const badInBoth = bad.flatMap(({ what, how, stamped = false, firebreak, forge }): ImageCase[] =>
   (
     [
       ['bundle', forgedBundle(how, {}, forge)],

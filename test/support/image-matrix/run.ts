@@ -1,5 +1,6 @@
 import { createImageAssessor } from '../../../activities/images/assess.ts';
 import { parseImagePolicy, trustOf } from '../../../activities/images/policy.ts';
+import { RegistryError } from '../../../activities/images/registry/errors.ts';
 import { FirebreakError } from '../../../domain/errors.ts';
 import { canonical, sha256, type Digest } from '../../../domain/json.ts';
 import { access, signerOf, type Bench } from './bench.ts';
@@ -73,12 +74,7 @@ async function firebreakSays(
       },
     ],
     keys: Object.fromEntries(inPolicy.map((name) => [name, { pem: bench.keys[name].pem }])),
-    trustedRoot: {
-      file: 'trusted-root.json',
-      sha256: sha256(bench.trustedRoot),
-      asOf: new Date().toISOString(),
-      maxAgeDays: 30,
-    },
+    trustedRoot: work.trustedRootPin(),
     ...more?.(digest, work),
   };
   const policy = parseImagePolicy(document);
@@ -97,7 +93,7 @@ async function firebreakSays(
     if (judgement.verdict === 'accepted') return { codes: ['accepts'], said };
     return { codes: judgement.reasons.map(({ code }) => code), said };
   } catch (error) {
-    if (!(error instanceof FirebreakError)) throw error;
+    if (!(error instanceof FirebreakError || error instanceof RegistryError)) throw error;
     return { codes: [error.code], said: error.message };
   }
 }

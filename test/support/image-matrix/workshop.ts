@@ -6,7 +6,7 @@ import type {
   FoundEnvelope,
   FoundSimpleSigning,
 } from '../../../activities/images/signatures/found.ts';
-import type { Digest } from '../../../domain/json.ts';
+import { sha256, type Digest } from '../../../domain/json.ts';
 import {
   basicAuthorization,
   OCI_EMPTY,
@@ -20,7 +20,8 @@ import {
   type Pusher,
 } from '../../../testbed/image.ts';
 import type { Front } from '../registry-front.ts';
-import { access, password, user, type Bench, type Log } from './bench.ts';
+import type { Witnesses } from '../../../testbed/sigstore/signing-config.ts';
+import { access, password, user, type Bench } from './bench.ts';
 import type { Who } from './types.ts';
 
 export interface How {
@@ -28,7 +29,7 @@ export interface How {
   /** A bundle, unless it is cosign's first format. */
   format?: 'bundle' | 'first';
   /** Without it, a key's signature is in no log, and a certificate's in the first Rekor. */
-  log?: Log;
+  log?: Witnesses['log'];
   stamped?: boolean;
   recursive?: boolean;
 }
@@ -85,6 +86,10 @@ export interface Workshop {
   push: Pusher;
   image(tag?: string): Promise<Digest>;
   index(tag?: string): Promise<PushedIndex>;
+  /** Of each index that was pushed, its platforms' images. */
+  children: Digest[];
+  /** As a policy pins the trusted root. */
+  trustedRootPin(): { file: string; sha256: Digest; asOf: string; maxAgeDays: number };
   /** Has cosign sign what a digest or a tag names. */
   sign(what: Digest | { tag: string }, how: How): Promise<void>;
   /** Has cosign attest. */
@@ -114,11 +119,11 @@ export function workshop(bench: Bench): Workshop {
 
   async function services({ by, format = 'bundle', log, stamped = false }: How): Promise<string[]> {
     const logged = log ?? ('identity' in by ? 'first' : undefined);
-    const { fulcioUrl, firstRekorUrl, tsaUrl, identityToken } = bench.sigstore;
+    const { sigstore } = bench;
     const signer =
       'key' in by
         ? ['--key', bench.keys[by.key].privateFile]
-        : ['--identity-token', await cosign.file('token', identityToken(by.identity))];
+        : ['--identity-token', await cosign.file('token', sigstore.identityToken(by.identity))];
     const common = [...access, ...signer, '--trusted-root', bench.trustedRootFile];
     if (format === 'bundle')
       return [...common, '--signing-config', await bench.configuration({ log: logged, stamped })];
@@ -127,9 +132,9 @@ export function workshop(bench: Bench): Workshop {
       '--use-signing-config=false',
       '--new-bundle-format=false',
       '--fulcio-url',
-      fulcioUrl,
-      ...(logged === undefined ? ['--tlog-upload=false'] : ['--rekor-url', firstRekorUrl]),
-      ...(stamped ? ['--timestamp-server-url', tsaUrl] : []),
+      sigstore.fulcioUrl,
+      ...(logged === undefined ? ['--tlog-upload=false'] : ['--rekor-url', sigstore.firstRekorUrl]),
+      ...(stamped ? ['--timestamp-server-url', sigstore.tsaUrl] : []),
     ];
   }
 
@@ -139,7 +144,18 @@ export function workshop(bench: Bench): Workshop {
     repository,
     push,
     image: async (tag) => (await pushImage(push, tag)).digest,
-    index: (tag) => pushIndex(push, tag),
+    async index(tag) {
+      const index = await pushIndex(push, tag);
+      work.children.push(...index.children.map(({ digest }) => digest));
+      return index;
+    },
+    children: [],
+    trustedRootPin: () => ({
+      file: 'trusted-root.json',
+      sha256: sha256(bench.trustedRoot),
+      asOf: new Date().toISOString(),
+      maxAgeDays: 30,
+    }),
     async sign(what, how) {
       const recursive = how.recursive === true ? ['--recursive'] : [];
       await cosign.must(['sign', '--yes', ...(await services(how)), ...recursive, referenceOf(what)]);
