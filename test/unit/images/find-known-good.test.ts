@@ -52,6 +52,7 @@ function revision(number: number, hours: number, of: PodTemplate, more: Partial<
     template: of,
     templateDigest: templateDigest(of),
     stored: of,
+    replicas: 0,
     editedBy: [],
     ...more,
   };

@@ -124,16 +124,18 @@ describe('images', () => {
   });
 });
 
+const pod = (status: object, spec: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'web-1', uid: 'p1' },
+  spec: { nodeName: 'n', containers: [{ name: 'app' }], ...spec },
+  status,
+});
+
+const running = (imageID: string) => ({ containerStatuses: [{ name: 'app', imageID }] });
+
 describe('a pod', () => {
   const approved = [{ container: 'app', image: 'x', digest: sha256('app'), children: [] }];
-  const pod = (status: object, spec: object = {}) => ({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: 'web-1', uid: 'p1' },
-    spec: { nodeName: 'n', containers: [{ name: 'app' }], ...spec },
-    status,
-  });
-  const running = (imageID: string) => ({ containerStatuses: [{ name: 'app', imageID }] });
 
   test.each<[string, object, object, object]>([
     ['as approved', running(`a@${sha256('app')}`), {}, { wrong: [], unknown: [], more: [], ephemeral: [] }],
@@ -159,6 +161,23 @@ describe('a pod', () => {
   });
 });
 
+const made = ({
+  kind,
+  maxSurge,
+  maxUnavailable,
+  ...spec
+}: {
+  kind: string;
+  maxSurge: unknown;
+  maxUnavailable: unknown;
+}) => {
+  const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge, maxUnavailable } };
+  return workload(kind, {
+    ...spec,
+    ...(kind === 'Deployment' ? { strategy } : { updateStrategy: strategy }),
+  });
+};
+
 describe('settings', () => {
   const kinds = fc.constantFrom('Deployment', 'StatefulSet', 'DaemonSet');
   const amount = fc.oneof(fc.nat({ max: 5 }), fc.constantFrom('25%', '100%'));
@@ -169,22 +188,6 @@ describe('settings', () => {
     maxSurge: amount,
     maxUnavailable: amount,
   });
-  const made = ({
-    kind,
-    maxSurge,
-    maxUnavailable,
-    ...spec
-  }: {
-    kind: string;
-    maxSurge: unknown;
-    maxUnavailable: unknown;
-  }) => {
-    const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge, maxUnavailable } };
-    return workload(kind, {
-      ...spec,
-      ...(kind === 'Deployment' ? { strategy } : { updateStrategy: strategy }),
-    });
-  };
 
   test('let one pod be new, within what the API allows, and keep what they were for the way back', () => {
     fc.assert(
@@ -313,32 +316,34 @@ test('a patch tests UID and version first, and touches nothing that it does not 
   expect(cron.map(({ path }) => path).slice(2)).toEqual(['/spec/jobTemplate/spec/template']);
 });
 
+const node = (
+  name: string,
+  labels: { [key: string]: string },
+  operatingSystem: string,
+  architecture: string,
+) => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: { name, labels },
+  status: { nodeInfo: { operatingSystem, architecture } },
+});
+
+const affinity = (operator: string, values?: string[]) => ({
+  affinity: {
+    nodeAffinity: {
+      requiredDuringSchedulingIgnoredDuringExecution: {
+        nodeSelectorTerms: [{ matchExpressions: [{ key: 'arch', operator, values }] }],
+      },
+    },
+  },
+});
+
 test('the platforms of nodes that a template may come to', () => {
-  const node = (
-    name: string,
-    labels: { [key: string]: string },
-    operatingSystem: string,
-    architecture: string,
-  ) => ({
-    apiVersion: 'v1',
-    kind: 'Node',
-    metadata: { name, labels },
-    status: { nodeInfo: { operatingSystem, architecture } },
-  });
   const nodes = [
     node('a', { arch: 'amd64', disk: 'ssd' }, 'linux', 'amd64'),
     node('b', { arch: 'arm64' }, 'linux', 'arm64'),
     node('joining', {}, '', ''),
   ];
-  const affinity = (operator: string, values?: string[]) => ({
-    affinity: {
-      nodeAffinity: {
-        requiredDuringSchedulingIgnoredDuringExecution: {
-          nodeSelectorTerms: [{ matchExpressions: [{ key: 'arch', operator, values }] }],
-        },
-      },
-    },
-  });
   const all = ['linux/amd64', 'linux/arm64'];
   const table: [object, string[] | undefined][] = [
     [{}, all],
@@ -351,28 +356,28 @@ test('the platforms of nodes that a template may come to', () => {
   for (const [spec, expected] of table) expect(platformsFor(nodes, { spec: { ...spec } })).toEqual(expected);
 });
 
-describe('delivery', () => {
-  const request = (gitops?: 'warn') =>
-    input.parse({
-      cluster: 'c',
-      namespace: 'shop',
-      kind: 'Deployment',
-      name: 'web',
-      to: to({ app: imageOf('a') }),
-      gitops,
-    });
-  const managed = (manager: string) =>
-    workload('Deployment', {}, { managedFields: [{ manager, operation: 'Apply' }] });
-
-  test('is known by who wrote the workload, too', () => {
-    expect(() => deliveryLimits(managed('argocd-controller'), request())).toThrow(/FB3242: .*Argo CD/);
-    expect(() => deliveryLimits(managed('kustomize-controller'), request())).toThrow(/FB3242: .*Flux/);
-    expect(deliveryLimits(managed('helm-controller'), request('warn')).map(({ code }) => code)).toEqual([
-      'gitops',
-    ]);
-    expect(deliveryLimits(managed('kubectl'), request())).toEqual([]);
+const request = (gitops?: 'warn') =>
+  input.parse({
+    cluster: 'c',
+    namespace: 'shop',
+    kind: 'Deployment',
+    name: 'web',
+    to: to({ app: imageOf('a') }),
+    gitops,
   });
+const managed = (manager: string) =>
+  workload('Deployment', {}, { managedFields: [{ manager, operation: 'Apply' }] });
 
+test('is known by who wrote the workload, too', () => {
+  expect(() => deliveryLimits(managed('argocd-controller'), request())).toThrow(/FB3242: .*Argo CD/);
+  expect(() => deliveryLimits(managed('kustomize-controller'), request())).toThrow(/FB3242: .*Flux/);
+  expect(deliveryLimits(managed('helm-controller'), request('warn')).map(({ code }) => code)).toEqual([
+    'gitops',
+  ]);
+  expect(deliveryLimits(managed('kubectl'), request())).toEqual([]);
+});
+
+describe('delivery', () => {
   test('a label that Argo CD shares with others is said', () => {
     const labelled = workload('Deployment', {}, { labels: { 'app.kubernetes.io/instance': 'shop' } });
     expect(deliveryLimits(labelled, request()).map(({ code }) => code)).toEqual(['perhaps-gitops']);
