@@ -203,6 +203,23 @@ describe('attestations', () => {
     ]);
   });
 
+  test('all say so, of those by who may attest; what others push beside has no say', () => {
+    const policy = wanting({ predicateTypes: [provenance], builder: 'https://b.example' });
+    const right = built('https://b.example');
+    const wrong = built('https://evil.example');
+    const foreign = attested(
+      provenance,
+      { provenance: { builder: 'https://evil.example', sources: [] } },
+      { key: 'next' },
+    );
+    const of = (...claims: Verified[]) =>
+      codes(judge(evidence([signature(release), ...claims]), policy, now));
+    expect(of(right, wrong)).toEqual(['wrong-builder']);
+    expect(of(wrong, right)).toEqual(['wrong-builder']);
+    expect(of(foreign, right)).toEqual(['signed', 'attested']);
+    expect(of(right, right)).toEqual(['signed', 'attested']);
+  });
+
   test('are signed by whom they are to be, under the same rules as signatures', () => {
     const policy = wanting({ predicateTypes: bill, signedBy: [{ key: 'next' }] });
     const by = (signer: ImageSigner, rules = policy) =>
