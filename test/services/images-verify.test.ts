@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -13,7 +13,7 @@ import { verifyImages } from '../../activities/images/verify.ts';
 import type { VerifyImagesInput } from '../../activities/images/verify/contract.ts';
 import type { Action, ActionContext, Mandate } from '../../domain/action.ts';
 import { EvidenceStoreFull, type EvidenceStore } from '../../domain/evidence.ts';
-import type { Digest } from '../../domain/json.ts';
+import { jsonCopy, type Digest } from '../../domain/json.ts';
 import { Secret } from '../../domain/secret.ts';
 import { openEvidence } from '../../stores/evidence.ts';
 import { basicAuthorization, pusher, pushImage, pushIndex, type Pusher } from '../../testbed/image.ts';
@@ -22,6 +22,8 @@ import { readingContext } from '../support/action-context.ts';
 import { startFront, type Front } from '../support/registry-front.ts';
 import { pushSimpleSigning } from '../support/signed-images.ts';
 import { createSigstore } from '../support/sigstore.ts';
+import { catalogue } from '../../worker/catalogue.ts';
+import { loadConfiguration } from '../../worker/config/load.ts';
 
 const password = 'pull-password-0123456789';
 const host = 'registry.example';
@@ -259,6 +261,64 @@ test('a child that an acceptable index names is not among the refused, also wher
   const [child] = index.children;
   const { outputs } = await run({ images: [named(':v1'), named(`@${child?.digest}`)] });
   expect(outputs).toMatchObject({ accepted: false, refused: [] });
+});
+
+test('as it is configured: credentials and policy of firebreak.yaml, and a policy that changes under way', async () => {
+  const { digest } = await pushImage(push, 'v1');
+  await sign(digest);
+  const home = join(directory, 'configured');
+  await mkdir(home);
+  const file = (name: string) => join(home, name);
+  const rules = {
+    images: [{ repositories: [`${host}/shop/*`], signedBy: [{ key: 'release' }] }],
+    keys: { release: { pem } },
+  };
+  await writeFile(file('images.yaml'), JSON.stringify(rules));
+  await writeFile(file('pull-password'), password, { mode: 0o600 });
+  const approval = { from: ['leads'] };
+  await writeFile(
+    file('firebreak.yaml'),
+    JSON.stringify({
+      clusters: [{ name: 'shop', environment: 'production', kubeconfig: 'kubeconfig' }],
+      registries: [
+        {
+          name: 'images',
+          environment: 'production',
+          kind: 'oci',
+          host,
+          url: registry.url,
+          credentials: { username: 'puller', password: { file: 'pull-password' } },
+        },
+      ],
+      images: { policy: 'images.yaml' },
+      approvals: { default: approval, release: approval, escalation: ['leads'] },
+    }),
+  );
+  const { clusters: _, ...configured } = await loadConfiguration(file('firebreak.yaml'));
+  const configuredAction = catalogue(configured).actions.find(({ name }) => name === 'images.verify');
+  if (configuredAction === undefined) throw new Error('there is no such action');
+  const request = {
+    incident: 'inc-1',
+    step: 'configured',
+    input: jsonCopy(Object(configuredAction.input.parse({ images: [named(':v1')] }))),
+  };
+  const plan = await configuredAction.plan(context, request);
+  expect(plan.facts).toMatchObject([{ cluster: 'registry:images', environment: 'production' }]);
+  const mandate = { ...request, authority: plan.authority, base: plan.snapshot };
+  expect((await configuredAction.apply(context, mandate)).outputs).toMatchObject({
+    accepted: true,
+    digests: [digest],
+  });
+  await writeFile(file('images.yaml'), JSON.stringify({ ...rules, deniedDigests: [digest] }));
+  expect((await configuredAction.apply(context, mandate)).outputs).toMatchObject({
+    accepted: false,
+    refused: [digest],
+  });
+  await writeFile(file('images.yaml'), JSON.stringify({ ...rules, deniedDigests: ['sha256:short'] }));
+  await expect(configuredAction.apply(context, mandate)).rejects.toMatchObject({
+    type: 'FB3811',
+    message: expect.stringContaining('deniedDigests.0'),
+  });
 });
 
 test('its input is strict', () => {

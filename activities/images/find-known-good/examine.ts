@@ -25,6 +25,7 @@ import {
   judgeTemplate,
   type Baseline,
   type Explained,
+  type TemplateJudgement,
 } from './explain.ts';
 import { judgeNamed, type Named } from './named.ts';
 import { reason, type RevisionReason } from './reasons.ts';
@@ -119,13 +120,17 @@ export async function examine(
   const explained: Explained[] = [];
   for (let at = 0; at < Math.min(revisions.length, MOST_EXAMINED); at += AT_ONCE) {
     const some = await Promise.all(
-      revisions.slice(at, at + AT_ONCE).map(async (revision) => {
+      revisions.slice(at, at + AT_ONCE).map(async (revision, index) => {
+        const ofTemplate = judgeTemplate(revision, suspicion);
         const containers = containersOf(revision.template);
+        const why = notJudged(containers.length, ofTemplate, at + index);
+        if (why !== undefined) return explain(revision, ofTemplate, why);
         const asker = askerFor(revision.template);
-        const images = await Promise.all(
-          containers.map((one) => judgeContainer(one, ran(revision).get(one.name) ?? new Set(), asker)),
+        const digests = ran(revision);
+        const images = containers.map((one) =>
+          judgeContainer(one, digests.get(one.name) ?? new Set(), asker),
         );
-        return explain(revision, judgeTemplate(revision, suspicion), images);
+        return explain(revision, ofTemplate, await Promise.all(images));
       }),
     );
     explained.push(...some);
@@ -154,6 +159,21 @@ function doubts(baseline: Baseline | undefined): RevisionReason[] {
   if (baseline.why !== 'oldest') return [];
   const text = `nothing is known from before the suspicion: the template is that of ${baseline.revision.name}, the oldest there is`;
   return [reason('compared-with-oldest', text)];
+}
+
+/**
+ * Why the images of a revision are not even looked at. Whoever can write a history can fill it with very many images: those that tell nothing more are
+ * left, so that the good one is still come to.
+ */
+function notJudged(
+  containers: number,
+  { against }: TemplateJudgement,
+  at: number,
+): RevisionReason | undefined {
+  if (containers > most.containers)
+    return reason('too-many-containers', `it has ${containers}; ${most.containers} are judged at most`);
+  if (at < most.revisions || against.length === 0) return undefined;
+  return reason('not-assessed', 'its images were not looked at: it is refused without');
 }
 
 type Ran = (revision: Revision) => ReadonlyMap<string, ReadonlySet<Digest>>;

@@ -109,16 +109,23 @@ export function judgeTemplate(revision: Revision, suspicion: Suspicion): Templat
   return { against, notes, differences: found };
 }
 
-/** Puts together what was found of a revision. */
+/**
+ * Puts together what was found of a revision.
+ * @param images of each container; or why they were not judged, which speaks against it
+ */
 export function explain(
   revision: Revision,
   { against, notes, differences: found }: TemplateJudgement,
-  images: JudgedContainer[],
+  judged: JudgedContainer[] | RevisionReason,
 ): Explained {
+  const images = Array.isArray(judged) ? judged : [];
   const refused = images.filter(({ accepted }) => !accepted);
   const reasons = [
     ...against,
-    ...(images.length === 0 ? [reason('no-containers', 'its template has no container')] : []),
+    ...(Array.isArray(judged) ? [] : [judged]),
+    ...(Array.isArray(judged) && images.length === 0
+      ? [reason('no-containers', 'its template has no container')]
+      : []),
     ...refused.flatMap((one) => one.reasons.map((why) => ofContainer(one, why))),
   ];
   const acceptable = reasons.length === 0;

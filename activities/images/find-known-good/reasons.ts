@@ -7,6 +7,8 @@ export const revisionReasonCodes = [
   'revision-edited',
   'template-differs',
   'no-containers',
+  'too-many-containers',
+  'not-assessed',
   'no-baseline',
   'compared-with-oldest',
   'tag-resolved',

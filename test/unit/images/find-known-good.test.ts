@@ -8,6 +8,8 @@ import {
   judgeTemplate,
   type Explained,
 } from '../../../activities/images/find-known-good/explain.ts';
+import { examine } from '../../../activities/images/find-known-good/examine.ts';
+import { noPolicy } from '../../../activities/images/in-force.ts';
 import { input, most, outputs } from '../../../activities/images/find-known-good/contract.ts';
 import { judgeNamed } from '../../../activities/images/find-known-good/named.ts';
 import { revisionReasonCodes } from '../../../activities/images/find-known-good/reasons.ts';
@@ -25,6 +27,7 @@ import { sha256, type Digest } from '../../../domain/json.ts';
 import { readFile } from 'node:fs/promises';
 import { Ajv } from 'ajv';
 import { base } from '../../support/image-evidence.ts';
+import { listing } from '../../support/listing-cluster.ts';
 
 const since = new Date('2026-11-20T08:00:00Z');
 const at = (hours: number): string => new Date(since.getTime() + hours * 3_600_000).toISOString();
@@ -306,6 +309,71 @@ describe('whatever a history holds', () => {
       ),
       { numRuns: 100 },
     );
+  });
+});
+
+const filling = (index: number, of: PodTemplate): Revision => revision(1_000 - index, 100, of);
+
+describe('a history that was filled', () => {
+  const workload: Workload = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'api', namespace: 'shop', uid: 'uid' },
+    spec: { template: template('now') },
+  };
+  const given = input.parse({ cluster: 'listed', namespace: 'shop', kind: 'Deployment', name: 'api' });
+  const examined = async (revisions: Revision[], images: ImageAssessor) =>
+    examine(
+      { cluster: listing({}), images, policy: noPolicy },
+      given,
+      {
+        workload,
+        revisions,
+        since,
+        baseline: baselineOf(revisions, { since }),
+        policy: parseImagePolicy(base),
+      },
+      { signal },
+    );
+
+  test('costs no more than its templates do: the good one is come to, and those that tell nothing are not asked for', async () => {
+    const evil = [{ name: 'RUN', value: 'evil' }];
+    const all = [
+      ...Array.from({ length: 300 }, (_, index) => filling(index, template(ref(`bad-${index}`), evil))),
+      revision(1, -5, template(ref('good'))),
+    ];
+    const images = assessor(['good']);
+    const found = await examined(all, images);
+    expect(found.chosen?.revision.number).toBe(1);
+    expect(found.explained).toHaveLength(301);
+    expect(codes(found.explained.slice(20, 22))).toEqual([
+      ['template-differs', 'not-assessed'],
+      ['template-differs', 'not-assessed'],
+    ]);
+    expect(images.asked).toHaveLength(most.revisions + 1);
+  });
+
+  test('with a template of more containers than anybody has is refused without a look at them', async () => {
+    const containers = Array.from({ length: 101 }, (_, index) => ({
+      name: `c${index}`,
+      image: ref(`i${index}`),
+    }));
+    const images = assessor(['good']);
+    const found = await examined(
+      [filling(0, { spec: { containers } }), revision(1, -5, template(ref('good')))],
+      images,
+    );
+    expect(codes(found.explained)).toEqual([['template-differs', 'too-many-containers'], ['signed']]);
+    expect(images.asked).toEqual([ref('good')]);
+  });
+
+  test('the same image is asked for once, however many revisions have it', async () => {
+    const images = assessor(['good']);
+    await examined(
+      Array.from({ length: 40 }, (_, index) => revision(40 - index, -index - 1, template(ref('good')))),
+      images,
+    );
+    expect(images.asked).toEqual([ref('good')]);
   });
 });
 
