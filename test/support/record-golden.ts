@@ -92,6 +92,16 @@ const cases: { [name: string]: (engine: Engine) => Promise<OpenIncident> } = {
     return incident;
   },
 
+  async 'undo-kept'(engine) {
+    world.foreign.add('kept');
+    const incident = await play(engine, [
+      change('kept'),
+      { kind: 'fail', id: 'stop', message: { literal: 'a drill' }, needs: ['kept'] },
+    ]);
+    await incident.decide('ada', { gate: 'kept' });
+    return incident;
+  },
+
   // A kind of step each.
   parallel: (engine) =>
     play(engine, [

@@ -14,6 +14,8 @@ import {
 export class Switchboard {
   readonly on = new Set<string>();
   readonly gone = new Set<string>();
+  /** Switches that somebody else has turned: an undo keeps them. */
+  readonly foreign = new Set<string>();
   writes = 0;
   /** Thrown by the next applies, one each. */
   readonly failures: Error[] = [];
@@ -83,6 +85,8 @@ export class Switchboard {
           on: boolean;
         };
         await this.pauseUndo?.(context.signal);
+        if (this.foreign.has(input.namespace))
+          return { ...undoneWith(), conflicts: [{ object: input.namespace, why: 'somebody turned it' }] };
         await context.beforeWrite('switch-back');
         if (!on && this.on.delete(input.namespace)) this.writes += 1;
         await context.checkpoint('switched-back');

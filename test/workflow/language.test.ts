@@ -57,6 +57,23 @@ describe('questions', () => {
 });
 
 describe('undo', () => {
+  test('what somebody else has changed is kept, and is not called undone', async () => {
+    const [kept, undone] = [fresh(), fresh()];
+    world.foreign.add(kept);
+    const incident = await open(kept, [
+      act('first', 'test.change', undone, { undo: 'on-failure' }),
+      act('second', 'test.change', kept, { undo: 'on-failure', needs: ['first'] }),
+      { kind: 'fail', id: 'stop', message: { literal: 'a drill' }, needs: ['second'] },
+    ]);
+    for (const gate of ['first', 'second']) await incident.decide('ada', { gate });
+    expect(await incident.handle.result()).toBe('failed');
+    const view = await incident.view();
+    expect([status(view, 'first'), status(view, 'second')]).toEqual(['undone', 'done']);
+    expect(view.steps.find(({ id }) => id === 'second')?.why).toContain('somebody turned it');
+    expect([world.on.has(undone), world.on.has(kept)]).toEqual([false, true]);
+    await checkLedger(engine, incident);
+  });
+
   test('a failure undoes reversible changes newest first, and never a containment', async () => {
     const [kept, first, second] = [fresh(), fresh(), fresh()];
     const incident = await open(kept, [

@@ -1,3 +1,4 @@
+import { patched } from '@temporalio/workflow';
 import type { Undone } from '../../domain/action.ts';
 import type { Warrant } from '../../domain/decision.ts';
 import { digest, jsonCopy } from '../../domain/json.ts';
@@ -95,6 +96,11 @@ async function undoApplied(
     try {
       const undone = await applyUndo(state, record, warrant, why);
       delete record.undoable;
+      const kept = keptBy(undone);
+      if (kept !== undefined && patched('undo-kept')) {
+        await tellNotUndone(state, record, [why, ...linesOf(undone)]);
+        return { ok: false, why: kept };
+      }
       state.tellLater(
         `${view.id}/undone`,
         `Undone: ${record.title ?? view.id}`,
@@ -106,14 +112,27 @@ async function undoApplied(
       if (error instanceof Interrupted && record.stopped === undefined) continue;
       const { type, message } =
         error instanceof Interrupted ? { type: 'Stopped', message: record.stopped ?? '' } : failureOf(error);
-      await state.tell(
-        `${view.id}/not-undone`,
-        `Not undone: ${record.title ?? view.id}`,
-        [`${type}: ${message}`, 'It stays as it was applied.'],
-        'danger',
-        state.policy.escalation,
-      );
+      await tellNotUndone(state, record, [`${type}: ${message}`, 'It stays as it was applied.']);
       return { ok: false, why: `${type}: ${message}` };
     }
   }
+}
+
+/** Why nothing at all was put back; undefined when something was, or was found so. */
+function keptBy({ already, changes, conflicts }: Undone): string | undefined {
+  if (conflicts.length === 0 || changes.length > 0 || already > 0) return undefined;
+  return conflicts
+    .map(({ object, why }) => `${object}: ${why}`)
+    .join('; ')
+    .slice(0, 1_000);
+}
+
+function tellNotUndone(state: IncidentState, { title, view }: StepRecord, lines: string[]): Promise<void> {
+  return state.tell(
+    `${view.id}/not-undone`,
+    `Not undone: ${title ?? view.id}`,
+    lines,
+    'danger',
+    state.policy.escalation,
+  );
 }
