@@ -47,7 +47,7 @@ export async function judgeAll(
   });
 }
 
-export function judgedOf(image: string, answer: Answer): Judged {
+function judgedOf(image: string, answer: Answer): Judged {
   if ('unread' in answer)
     return {
       image,
