@@ -223,6 +223,10 @@ test('a signature that is missing, or vanishes between plan and apply, ends it w
     saying(/^FB3245/),
   );
   expect((await subject.running()).filter((image) => image === pinned.app)).toHaveLength(1);
+  // What failed did nothing: its undo leaves the canary to the step that it is of.
+  const none = await house.workload.undo(subject.context(), rest.mandate);
+  expect(none).toMatchObject({ changes: [], conflicts: [], already: 1 });
+  expect((await subject.running()).filter((image) => image === pinned.app)).toHaveLength(1);
   house.images.refused.clear();
   expect(await house.canary.undo(subject.context(), mandate)).toMatchObject({ conflicts: [] });
   expect((await subject.read()).spec).toEqual(before.spec);

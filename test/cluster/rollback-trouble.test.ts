@@ -105,6 +105,12 @@ test.each<[RollbackKind]>([['Deployment'], ['StatefulSet']])(
       settled = pods.every(({ status }) => status?.phase === 'Running') ? settled + 1 : 0;
     }
     expect(await subject.running()).toEqual(stopped);
+    // A canary's approval does not cover bringing the suspect image back to what is new by now.
+    const canary = await subject.plan(house.canary, to);
+    expect(await house.canary.undo(subject.context(), canary.mandate)).toMatchObject({
+      changes: [],
+      conflicts: [{ why: expect.stringContaining('rollback-workload') }],
+    });
     await house.workload.apply(subject.context(), mandate);
     expect(await subject.running()).toEqual([pinned.app, pinned.app, pinned.app]);
     const { spec } = await subject.read();

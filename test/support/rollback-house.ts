@@ -179,12 +179,10 @@ export class Subject {
     }
   }
 
-  /** What images.find-known-good would hand over: the revision with the first image. */
+  /** What images.find-known-good would hand over: the newest revision without the suspect image. */
   async chooseGood(images: { [container: string]: string } = pinned): Promise<RollbackInput['to']> {
     const revisions = await revisionsOf(this.house.admin, await this.read(), AbortSignal.timeout(10_000));
-    const found = revisions.find(
-      ({ template }) => template.spec?.containers?.[0]?.image === 'shop.example/app:1',
-    );
+    const found = revisions.find(({ template }) => template.spec?.containers?.[0]?.image !== suspectImage);
     if (found === undefined) throw new Error('there is no such revision');
     const { name, uid, templateDigest: digest } = found;
     return { revision: name, uid, templateDigest: digest, images: listOf(images) };
