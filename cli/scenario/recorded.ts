@@ -107,7 +107,7 @@ function keyOf(recorded: object, address: string): string | undefined {
 export function scenarioProblems(scenario: Scenario, playbook: Playbook): ScenarioProblem[] {
   const steps = new Map([...walkSteps(playbook)].map(({ path, step }) => [path, step]));
   // Questions are named by a step or, where several are asked about at once, by their phase.
-  const questions = new Set([...steps].map(([path, step]) => questionOf(path, step)));
+  const questions = new Set([...steps].flatMap(([path, step]) => questionsOf(path, step)));
   const { given, expect, problem } = scenario;
   const problems: ScenarioProblem[] = [];
   const known = (address: string, path: (string | number)[]): Step | undefined => {
@@ -164,8 +164,15 @@ export function scenarioProblems(scenario: Scenario, playbook: Playbook): Scenar
   return problems;
 }
 
-function questionOf(path: string, step: Step): string {
-  return step.kind === 'action' && step.phase !== undefined ? phaseId(path, step.id, step.phase.id) : path;
+function questionsOf(path: string, step: Step): string[] {
+  if (step.kind !== 'action') return [path];
+  const own = step.phase === undefined ? path : phaseId(path, step.id, step.phase.id);
+  return step.undo === 'ask' ? [own, undoQuestion(path)] : [own];
+}
+
+/** What the question whether to undo a step is called, as in an incident. */
+export function undoQuestion(address: string): string {
+  return `${address}/undo`;
 }
 
 function usesOf(step: Step): string | undefined {

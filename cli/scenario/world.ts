@@ -8,7 +8,7 @@ import { ExpressionError, render } from '../../language/run/expression.ts';
 import type { ActionStep, AskStep, Playbook, Scope, Template } from '../../language/run/playbook.ts';
 import type { Event, Leaf, Phase } from '../../workflows/interpreter/types.ts';
 import type { Scenario } from './read.ts';
-import { exampleOf, Recorded, Unplayable } from './recorded.ts';
+import { exampleOf, Recorded, undoQuestion, Unplayable } from './recorded.ts';
 import { decisionPattern, type Decision, type Result } from './shape.ts';
 
 /** A question that people were asked. */
@@ -51,6 +51,8 @@ export class World {
   readonly #mode: Mode;
   readonly #requester: string;
   readonly #undoFails = new Map<string, string>();
+  /** Whose leave an undo takes, by the address of what it undoes. */
+  readonly #undoAsks = new Map<string, Approval>();
   readonly #ajv = new Ajv2020({ strict: false, validateFormats: false });
   /** By phase: the answer, and the steps that it is for. */
   readonly #phases = new Map<string, Answered & { at: number; attempt: number; members: Set<string> }>();
@@ -105,9 +107,15 @@ export class World {
     if (this.#pending.length < before) this.#end(now, { step: address, status: 'cancelled', why });
   }
 
+  /** @throws Unplayable when people are asked first, and the scenario does not say what they answer */
   undo(address: string, now: number): void {
-    const why = this.#undoFails.get(address);
-    this.#end(now, why === undefined ? { undone: address, ok: true } : { undone: address, ok: false, why });
+    const asks = this.#undoAsks.get(address);
+    const question = undoQuestion(address);
+    const answer = asks === undefined ? undefined : this.#decide({ address: question, attempt: 1 }, asks, '');
+    const at = now + (answer?.afterMs ?? 0);
+    const denied = answer?.event.status === 'denied' ? answer.event.why : undefined;
+    const why = denied ?? this.#undoFails.get(address);
+    this.#end(at, { undone: address, ok: why === undefined, ...(why === undefined ? {} : { why }) });
   }
 
   #end(at: number, event: Event): void {
@@ -169,6 +177,7 @@ export class World {
       );
     const { value } = found;
     if (value['undo-fails'] !== undefined) this.#undoFails.set(address, value['undo-fails']);
+    if (step.undo === 'ask') this.#undoAsks.set(address, step.approve ?? defaultApproval);
     this.#end(
       begun + duration(value.after),
       endOf(address, value, signature.holds, signature.effect !== 'read'),
