@@ -1,11 +1,16 @@
 import { LogLevel } from '@slack/web-api';
 import { Connection } from '@temporalio/client';
+import { connectPrometheus } from '../../activities/metrics/prometheus.ts';
+import { timeOf } from '../../activities/metrics/slo-check/measure.ts';
 import { slackClient } from '../../activities/slack/index.ts';
 import { binary } from '../../testbed/binaries.ts';
+import { metricsOf } from '../../worker/catalogue.ts';
 import { readSecret, type Configuration } from '../../worker/config/load.ts';
-import { attempt, failed, ok, skipped, type Check } from './check.ts';
+import { attempt, failed, ok, skipped, warning, type Check } from './check.ts';
 
 const timeoutMs = 5_000;
+/** Of a source of metrics. */
+const maxSkewSeconds = 30;
 
 /** Whether the configured Temporal answers and has the namespace. */
 export async function checkTemporal({ temporal }: Configuration): Promise<Check[]> {
@@ -84,6 +89,32 @@ export async function checkSlack({ slack }: Configuration): Promise<Check[]> {
       ];
     }
   });
+}
+
+/** Whether each source of metrics lets itself be asked, and its clock agrees. */
+export async function checkMetrics({ metrics }: Configuration): Promise<Check[]> {
+  const checks = await Promise.all(
+    metrics.map(async (configured) => {
+      const name = `metrics ${configured.name}`;
+      const prometheus = connectPrometheus(metricsOf(configured), AbortSignal.timeout(timeoutMs));
+      try {
+        const skew = Math.abs(Date.now() / 1000 - (await timeOf(prometheus)));
+        return skew <= maxSkewSeconds
+          ? ok(name, `${configured.url} answers`)
+          : warning(
+              name,
+              `its clock differs by ${Math.round(skew)} s: \`at\` of a check is read by it`,
+              'synchronise it (NTP)',
+            );
+      } catch (error) {
+        if (!(error instanceof Error)) throw error;
+        return failed(name, error.message, 'correct its url, token, username and password');
+      } finally {
+        await prometheus.close();
+      }
+    }),
+  );
+  return checks;
 }
 
 const nothing = () => undefined;
