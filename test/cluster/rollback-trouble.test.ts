@@ -302,16 +302,25 @@ test('a workload that is scaled while one pod is held: all that there are follow
   expect(await subject.running()).toEqual(Array<string>(6).fill(suspectImage));
 }, 60_000);
 
-test('a Deployment with one replica: the old pod stays while the new one is held', async () => {
-  const { subject, to } = await deployed(house, 'Deployment', 'single', { spec: { replicas: 1 } });
-  const { mandate } = await subject.plan(house.canary, to);
-  await house.canary.apply(subject.context(), mandate);
-  for (let look = 0; look < 20; look++)
-    expect(await subject.running()).toEqual([pinned.app, suspectImage].toSorted());
-  const rest = await subject.plan(house.workload, to);
-  await house.workload.apply(subject.context(), rest.mandate);
-  expect(await subject.running()).toEqual([pinned.app]);
-}, 60_000);
+test.each([[1], [10]])(
+  'a Deployment with %d replicas: no old pod goes while the new one is held, and none comes',
+  async (replicas) => {
+    // What the controller would do with a paused Deployment of its own strategy: more pods, or with one replica the whole rollout.
+    const strategy = { rollingUpdate: { maxSurge: '50%', maxUnavailable: '50%' } };
+    const { subject, to } = await deployed(house, 'Deployment', `size-${replicas}`, {
+      spec: { replicas, strategy },
+    });
+    const { mandate } = await subject.plan(house.canary, to);
+    await house.canary.apply(subject.context(), mandate);
+    const held = [...Array<string>(replicas).fill(suspectImage), pinned.app].toSorted();
+    for (let look = 0; look < 30; look++) expect(await subject.running()).toEqual(held);
+    const rest = await subject.plan(house.workload, to);
+    await house.workload.apply(subject.context(), rest.mandate);
+    expect(await subject.running()).toEqual(Array<string>(replicas).fill(pinned.app));
+    expect((await subject.read()).spec?.strategy?.rollingUpdate).toEqual(strategy.rollingUpdate);
+  },
+  60_000,
+);
 
 test('a DaemonSet whose revision goes to other nodes has no canary: its pods would leave at once', async () => {
   const { subject, to } = await deployed(house, 'DaemonSet', 'placed', {
