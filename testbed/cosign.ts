@@ -23,10 +23,10 @@ export interface CosignKey {
 export interface Cosign {
   /** A folder of its own, which {@link Cosign.close} removes. */
   dir: string;
-  /** Runs it, whatever comes of it. It has no home, no credentials and no settings but these. */
-  run(args: readonly string[]): Promise<Run>;
+  /** Runs it, whatever comes of it. @param more of its environment: it has no home, no credentials and no settings but these. */
+  run(args: readonly string[], more?: Readonly<Record<string, string>>): Promise<Run>;
   /** Runs it. @throws with what it said, when it fails */
-  must(args: readonly string[]): Promise<string>;
+  must(args: readonly string[], more?: Readonly<Record<string, string>>): Promise<string>;
   importKey(name: string, privateKey: KeyObject): Promise<CosignKey>;
   /** Writes a file into its folder. @returns its path */
   file(name: string, content: string | Uint8Array): Promise<string>;
@@ -41,9 +41,9 @@ export async function openCosign(): Promise<Cosign> {
   const [command, dir] = await Promise.all([binary('cosign'), mkdtemp(join(tmpdir(), 'firebreak-cosign-'))]);
   const env = { HOME: dir, PATH: '', COSIGN_PASSWORD: '', COSIGN_YES: 'true' };
 
-  function run(args: readonly string[]): Promise<Run> {
+  function run(args: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Run> {
     return new Promise((resolve, reject) => {
-      const options = { cwd: dir, env, timeout: LIMIT_MS, maxBuffer: MAX_OUTPUT };
+      const options = { cwd: dir, env: { ...env, ...more }, timeout: LIMIT_MS, maxBuffer: MAX_OUTPUT };
       execFile(command, args, options, (error, stdout, stderr) => {
         // Only a program that ended by itself has said anything.
         if (error !== null && typeof error.code !== 'number') reject(error);
@@ -54,8 +54,8 @@ export async function openCosign(): Promise<Cosign> {
   const cosign: Cosign = {
     dir,
     run,
-    async must(args) {
-      const { ok, stdout, stderr } = await run(args);
+    async must(args, more) {
+      const { ok, stdout, stderr } = await run(args, more);
       if (!ok) throw new Error(`cosign ${args.join(' ')} fails: ${stderr.trim().slice(-1_000)}`);
       return stdout;
     },

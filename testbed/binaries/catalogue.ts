@@ -71,7 +71,7 @@ export const BINARIES = {
     versionArgs: ['-version'],
     versionPattern: /^github\.com\/sigstore\/fulcio v(\S+)/,
     recipe: { kind: 'workspace', folder: 'sigstore', package: './fulcio' },
-    estimate: '2 minutes',
+    estimate: '1 minute',
   },
   'kube-apiserver': kubernetes('kube-apiserver', ['--version'], '5 minutes'),
   'kube-controller-manager': kubernetes('kube-controller-manager', ['--version'], '1 minute'),
@@ -116,7 +116,7 @@ export const BINARIES = {
     versionArgs: ['version'],
     versionPattern: /log server \(POSIX\)[^]*GitVersion:\s+v(\S+)/,
     recipe: { kind: 'module', package: 'github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix' },
-    estimate: '2 minutes',
+    estimate: '1 minute',
   },
   temporal: {
     version: '1.5.1',
@@ -135,7 +135,7 @@ export const BINARIES = {
     versionArgs: ['-version'],
     versionPattern: /^github\.com\/sigstore\/timestamp-authority\/v2 v(\S+)/,
     recipe: { kind: 'workspace', folder: 'sigstore', package: './timestamp-authority' },
-    estimate: '2 minutes',
+    estimate: '1 minute',
   },
 } as const satisfies Record<string, BinarySpec>;
 

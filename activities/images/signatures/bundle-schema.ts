@@ -55,7 +55,11 @@ export const envelopeSignature = z.strictObject({
  */
 export const bundleSchema = z
   .strictObject({
-    mediaType: z.string(),
+    /** Of images, cosign takes no older ones. */
+    mediaType: z.enum([
+      'application/vnd.dev.sigstore.bundle.v0.3+json',
+      'application/vnd.dev.sigstore.bundle+json;version=0.3',
+    ]),
     verificationMaterial: material,
     messageSignature: z
       .strictObject({

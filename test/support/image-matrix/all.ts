@@ -6,7 +6,9 @@ import { identities } from './identities.ts';
 import { keyless } from './keyless.ts';
 import { keys } from './keys.ts';
 import { logs } from './logs.ts';
+import { forms } from './forms.ts';
 import { many } from './many.ts';
+import { payloads } from './payloads.ts';
 import { places } from './places.ts';
 import { policies } from './policies.ts';
 import { registries } from './registries.ts';
@@ -18,6 +20,8 @@ export const groups: readonly CaseGroup[] = [
   identities,
   places,
   contents,
+  payloads,
+  forms,
   altered,
   firstFormat,
   logs,

@@ -1,4 +1,4 @@
-import { rewritten } from './contents.ts';
+import { rewritten } from './by-hand.ts';
 import { signed } from './keys.ts';
 import type { ImageCase } from './types.ts';
 import type { BundleJson, How, LogEntryJson, Workshop } from './workshop.ts';

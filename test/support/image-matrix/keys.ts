@@ -15,7 +15,7 @@ export const signed =
   };
 
 /** An image with one signature that no cosign makes. */
-export const madeByHand =
+const madeByHand =
   (
     format: 'bundle' | 'first',
     by: (message: Buffer, key: { privateKey: KeyObject }) => Buffer,

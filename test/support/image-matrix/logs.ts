@@ -12,7 +12,7 @@ import {
   stamps,
 } from './altering.ts';
 import { forged, forgedBundle, forgedFirst, forging, minutes } from './keyless.ts';
-import { rewritten } from './contents.ts';
+import { rewritten } from './by-hand.ts';
 import type { CaseGroup, ImageCase } from './types.ts';
 import type { BundleJson } from './workshop.ts';
 

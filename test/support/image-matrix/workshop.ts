@@ -32,6 +32,8 @@ export interface How {
   log?: Witnesses['log'];
   stamped?: boolean;
   recursive?: boolean;
+  /** The first format as a referrer instead of under a tag: cosign calls that experimental. */
+  referrer?: boolean;
 }
 
 export interface Attestation extends How {
@@ -40,8 +42,8 @@ export interface Attestation extends How {
   predicate: object;
 }
 
-export const BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
-export const SIMPLE = 'application/vnd.dev.cosign.simplesigning.v1+json';
+const BUNDLE = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+const SIMPLE = 'application/vnd.dev.cosign.simplesigning.v1+json';
 export const DSSE = 'application/vnd.dsse.envelope.v1+json';
 const CONFIG = 'application/vnd.oci.image.config.v1+json';
 
@@ -158,7 +160,10 @@ export function workshop(bench: Bench): Workshop {
     }),
     async sign(what, how) {
       const recursive = how.recursive === true ? ['--recursive'] : [];
-      await cosign.must(['sign', '--yes', ...(await services(how)), ...recursive, referenceOf(what)]);
+      const referrer = how.referrer === true ? ['--registry-referrers-mode=oci-1-1'] : [];
+      const args = [...(await services(how)), ...recursive, ...referrer];
+      const env = how.referrer === true ? { COSIGN_EXPERIMENTAL: '1' } : {};
+      await cosign.must(['sign', '--yes', ...args, referenceOf(what)], env);
     },
     async attest(digest, how) {
       const predicate = await cosign.file('predicate.json', JSON.stringify(how.predicate));
