@@ -268,6 +268,10 @@ test('drift between plan and apply, and a namesake: refused, and nothing is over
   await expect(house.workload.apply(subject.context(), mandate)).rejects.toMatchObject({
     type: 'TargetGone',
   });
+  expect(await house.workload.verify(subject.context(), mandate)).toMatchObject({
+    state: 'absent',
+    claims: [{ verdict: 'failed', detail: 'it is gone' }],
+  });
   const undone = await house.workload.undo(subject.context(), mandate);
   expect(undone).toMatchObject({ changes: [], conflicts: [{ object: 'deployments/drift/web' }] });
 }, 120_000);

@@ -12,7 +12,7 @@ import { digest } from '../../../domain/json.ts';
 import { oneLine } from '../../../domain/safe-text.ts';
 import type { Cluster } from '../client.ts';
 import { rolloutOf } from '../restart/rollout.ts';
-import { sizeOf, templateOf, type Workload } from '../workload/kinds.ts';
+import { findWorkload, sizeOf, templateOf, type Workload } from '../workload/kinds.ts';
 import { storedDigest } from '../workload/template.ts';
 import { canaryAction, type RollbackAction, type RollbackInput } from './contract.ts';
 import { platformsOf, readNodes } from './nodes.ts';
@@ -36,6 +36,9 @@ export async function verify(
 ): Promise<Verification> {
   const snapshot = await mandated(context, mandate);
   const work: Work = { context, cluster, images, mandate, snapshot, changes: [], platforms: new Map() };
+  const found = await findWorkload(cluster, mandate.input, context.signal);
+  if (found?.metadata.uid !== snapshot.uid || found.metadata.deletionTimestamp !== undefined)
+    return goneVerification(work, found);
   const workload = await readSeen(work);
   work.platforms = platformsOf(await readNodes(cluster, context.signal));
   const { pods } = await readPods(work, workload);
@@ -51,6 +54,15 @@ export async function verify(
   ];
   const verdict = worst(claims);
   return { state: !isTarget ? 'absent' : verdict === 'failed' ? 'partial' : 'in-place', verdict, claims };
+}
+
+function goneVerification({ snapshot }: Work, found: Workload | undefined): Verification {
+  const claim: Claim = {
+    claim: `${nameOf(snapshot.workload)} has the approved template, with each image pinned`,
+    verdict: 'failed',
+    detail: found === undefined ? 'it is gone' : 'it is being deleted, or another one has its name',
+  };
+  return { state: 'absent', verdict: 'failed', claims: [claim] };
 }
 
 /** A controller sees a write of ours with a delay. */
