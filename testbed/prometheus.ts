@@ -62,7 +62,7 @@ export async function startPrometheus({ targets, user }: PrometheusOptions): Pro
   return {
     url,
     async query(query) {
-      const answer = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query })}`);
+      const answer = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(query)}`);
       const text = await answer.text();
       if (!answer.ok) throw new Error(`prometheus answers ${answer.status}: ${text.slice(0, 300)}`);
       const body: { data: { result: { metric: Record<string, string>; value: [number, string] }[] } } =

@@ -92,7 +92,7 @@ export async function checkSlack({ slack }: Configuration): Promise<Check[]> {
 }
 
 /** Whether each source of metrics lets itself be asked, and its clock agrees. */
-export async function checkMetrics({ metrics }: Configuration): Promise<Check[]> {
+export async function checkMetrics({ metrics }: Pick<Configuration, 'metrics'>): Promise<Check[]> {
   const checks = await Promise.all(
     metrics.map(async (configured) => {
       const name = `metrics ${configured.name}`;

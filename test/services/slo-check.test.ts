@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { hash } from 'bcryptjs';
-import { metricsActions } from '../../activities/metrics/index.ts';
 import { metricsRegistry, type MetricsConfig } from '../../activities/metrics/sources.ts';
 import { input as inputSchema, type SloCheckInput } from '../../activities/metrics/slo-check/contract.ts';
 import { sloCheck } from '../../activities/metrics/slo-check.ts';
+import { checkMetrics } from '../../cli/checks/services.ts';
 import type { Applied } from '../../domain/action.ts';
 import { Secret } from '../../domain/secret.ts';
 import { startExporter, type Exporter } from '../../testbed/exporter.ts';
@@ -88,6 +88,12 @@ const objective = (query: string, more: object = { atMost: 1e12 }) => ({
   objectives: [{ name: 'one', query, ...more }],
 });
 
+function textOf({ outputs }: Applied, name: string): string {
+  const value = outputs[name];
+  if (typeof value !== 'string') throw new Error(`output ${name} is no text`);
+  return value;
+}
+
 /** Plans and applies. */
 async function check(
   change: object = {},
@@ -100,8 +106,8 @@ async function check(
 }
 
 test('objectives that are kept: the outputs are the values, small, and a baseline for later', async () => {
-  const [action] = metricsActions({ metrics: metricsRegistry([source()]) });
-  const { plan, mandate } = await planned(world, action!, given());
+  const action = sloCheck({ metrics: metricsRegistry([source()]) });
+  const { plan, mandate } = await planned(world, action, given());
   expect(plan).toMatchObject({
     authority: { targets: [{ kind: 'Metrics', cluster: 'metrics:prometheus' }], undo: 'none' },
     facts: [{ environment: 'production' }],
@@ -110,7 +116,7 @@ test('objectives that are kept: the outputs are the values, small, and a baselin
   expect(plan.description.ifApproved.join('\n')).toContain(
     'objective latency: max(latency_seconds); now it is 0.2',
   );
-  const applied = await action!.apply(contextOf(world.evidence), mandate);
+  const applied = await action.apply(contextOf(world.evidence), mandate);
   expect(applied.outputs).toMatchObject({
     ok: true,
     window: '4s',
@@ -122,22 +128,27 @@ test('objectives that are kept: the outputs are the values, small, and a baselin
   });
   expect(applied.outputs['traffic']).toBeGreaterThan(50);
   // Every answer is kept, and indexed.
-  const [artefact] = applied.artefacts;
-  const kept = JSON.parse(Buffer.from(await world.evidence.get(artefact!)).toString('utf8'));
+  const [kept] = await Promise.all(
+    applied.artefacts.map(async (ref) =>
+      JSON.parse(Buffer.from(await world.evidence.get(ref)).toString('utf8')),
+    ),
+  );
   expect(kept.asked.map(({ query }: { query: string }) => query)).toEqual(
     expect.arrayContaining(['max(latency_seconds)', 'max(timestamp(requests_total))']),
   );
   const index = await world.evidence.index('INC-1');
   expect(index.map(({ ref }) => ref.digest)).toContain(applied.outputs['evidence']);
-  expect(await action!.verify(contextOf(world.evidence), mandate)).toMatchObject({
+  expect(await action.verify(contextOf(world.evidence), mandate)).toMatchObject({
     state: 'in-place',
     verdict: 'verified',
     claims: [{ verdict: 'verified' }, { verdict: 'verified' }, { verdict: 'verified' }],
   });
 
   // A later check, against these outputs.
-  const worse = { ...objective('max(latency_seconds)', { worseBy: { factor: 1.5, direction: 'higher' } }) };
-  worse.objectives[0]!.name = 'latency';
+  const worse = objective('max(latency_seconds)', {
+    name: 'latency',
+    worseBy: { factor: 1.5, direction: 'higher' },
+  });
   exporter.set('latency_seconds', 0.29);
   await scraped(2);
   const later = await check({ ...worse, baseline: applied.outputs });
@@ -150,13 +161,11 @@ test('objectives that are kept: the outputs are the values, small, and a baselin
     /FB3910: .* objective latency is 0\.31, at most 0\.3\d* is allowed \(baseline 0\.2\)/,
   );
   // Before it got slow.
-  const at = String(applied.outputs['at']);
+  const at = textOf(applied, 'at');
   expect((await check({ at })).outputs).toMatchObject({ objectives: [{ value: 0.2 }, {}] });
-  const verified = await action!.verify(contextOf(world.evidence), {
+  const verified = await action.verify(contextOf(world.evidence), {
     ...mandate,
-    input: given(
-      worse.objectives[0] === undefined ? {} : { ...objective('max(latency_seconds)', { atMost: 0.25 }) },
-    ),
+    input: given(objective('max(latency_seconds)', { atMost: 0.25 })),
   });
   expect(verified).toMatchObject({
     verdict: 'failed',
@@ -277,7 +286,7 @@ test('a check that was killed goes on with the times of the first attempt', asyn
   expect(performance.now() - began).toBeLessThan(3_900);
   expect(applied.outputs).toMatchObject({ ok: true, measurements: 5 });
   const first = [...intents.values()][0].data.from;
-  expect(Date.parse(String(applied.outputs['at'])) / 1000 - first).toBeCloseTo(4, 2);
+  expect(Date.parse(textOf(applied, 'at')) / 1000 - first).toBeCloseTo(4, 2);
 });
 
 test('a time to come is refused', async () => {
@@ -300,6 +309,19 @@ test('an address that is no Prometheus is told', async () => {
 
 test('an unknown source is named with those that are known', async () => {
   await expect(check({ metrics: 'other' })).rejects.toThrow('configured: prometheus');
+});
+
+test('the doctor asks each source, and says which does not answer', async () => {
+  const metrics = [
+    { ...source(), name: 'here' },
+    { ...source(), name: 'away', url: `http://127.0.0.1:${await freePort()}` },
+    { ...source(), name: 'other', url: `http://${exporter.target}` },
+  ].map(({ name, environment, kind, url }) => ({ name, environment, kind, url }));
+  expect(await checkMetrics({ metrics })).toMatchObject([
+    { name: 'metrics here', state: 'ok' },
+    { name: 'metrics away', state: 'failed', detail: expect.stringContaining('cannot be reached') },
+    { name: 'metrics other', state: 'failed' },
+  ]);
 });
 
 test('credentials are sent, and are in no error', async () => {

@@ -47,12 +47,7 @@ export function prepare(text: string, window: string): Prepared | { why: string 
 function freshnessOf(node: SyntaxNode, query: string): Freshness {
   if (node.name === 'VectorSelector') return { selector: query.slice(node.from, node.to) };
   // That there is nothing is what these measure.
-  if (
-    node.name === 'FunctionCall' &&
-    (node.getChild('FunctionIdentifier')?.getChild('Absent') ??
-      node.getChild('FunctionIdentifier')?.getChild('AbsentOverTime')) != null
-  )
-    return { always: true };
+  if (node.name === 'FunctionCall' && isAbsence(node)) return { always: true };
   const parts = children(node);
   if (node.name === 'BinaryExpr') {
     const [left, right] = [parts[0], parts.at(-1)];
@@ -67,6 +62,11 @@ function freshnessOf(node: SyntaxNode, query: string): Freshness {
     'all',
     parts.map((part) => freshnessOf(part, query)).filter((part) => !('always' in part)),
   );
+}
+
+function isAbsence(call: SyntaxNode): boolean {
+  const name = call.getChild('FunctionIdentifier')?.firstChild?.name ?? '';
+  return name === 'Absent' || name === 'AbsentOverTime';
 }
 
 function joined(how: 'all' | 'any', parts: Freshness[]): Freshness {

@@ -72,8 +72,9 @@ test('a sample counts up to its greatest age, and none at all does not', () => {
 });
 
 test('labels of others cannot deceive whoever reads a reason', () => {
-  const answer = vector('1', '2');
-  if (answer.data.resultType === 'vector') answer.data.result[0]!.metric['pod'] = 'a\u{202E}\nok';
+  const value: [number, string] = [at, '1'];
+  const result = ['a\u{202E}\nok', 'b'].map((pod) => ({ metric: { pod }, value }));
+  const answer: Answer = { ...vector(), data: { resultType: 'vector', result } };
   const [finding] = reliable('x', asked(answer), bounds).findings;
   expect(finding?.text).not.toMatch(/[\u{202E}\n]/u);
 });

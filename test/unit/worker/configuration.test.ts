@@ -30,6 +30,10 @@ registries:
     tokenHosts: [auth.docker.io]
     mirrors: [{ url: 'https://mirror.example/hub', credentials: { username: fb, password: { file: secrets/mirror } } }]
 images: { policy: images.yaml }
+metrics:
+  - { name: open, environment: production, kind: prometheus, url: 'http://prometheus.example:9090' }
+  - { name: token, environment: production, kind: prometheus, url: 'https://p.example/mimir', token: { file: secrets/metrics } }
+  - { name: user, environment: production, kind: prometheus, url: 'http://127.0.0.1:9090', username: fb, password: { env: METRICS } }
 secretStores:
   - { name: cluster, kind: kubernetes, cluster: shop, namespaces: [shop] }
   - { name: vault, kind: aws-secrets-manager, account: production, prefix: firebreak/ }
@@ -81,6 +85,7 @@ test('every kind of system is taken, with defaults and absolute paths', async ()
       },
     ],
     images: { policy: join(directory, 'images.yaml') },
+    metrics: [{ name: 'open' }, { token: { file: join(directory, 'secrets/metrics') } }, { username: 'fb' }],
     secretStores: [{ name: 'cluster' }, { name: 'vault' }, { directory: join(directory, 'secrets/kept') }],
   });
   for (const place of [
@@ -91,6 +96,7 @@ test('every kind of system is taken, with defaults and absolute paths', async ()
     'registry:harbor',
     'registry:plain',
     'registry:images',
+    'metrics:open',
   ])
     expect(environmentOf(configuration, place)).toBe('production');
   expect(environmentOf(configuration, 'aws:elsewhere')).toBeUndefined();
@@ -101,6 +107,24 @@ test('no value of a secret is asked for before it is used', async () => {
   expect(() =>
     catalogue({ ...configuration, clusters: [], secretStores: configuration.secretStores.slice(1) }),
   ).not.toThrow();
+});
+
+test.each([
+  ["url: 'https://p.example/mimir'", "url: 'http://p.example/mimir'", 'metrics[1].url', 'must be https'],
+  [
+    "url: 'https://p.example/mimir'",
+    "url: 'https://a:b@p.example'",
+    'metrics[1].url',
+    'must hold no credential',
+  ],
+  ["url: 'https://p.example/mimir'", "url: 'ftp://p.example'", 'metrics[1].url', 'must be an http or https'],
+  ["9090', username: fb,", "9090',", 'metrics[2].username', 'is missing'],
+  [', password: { env: METRICS }', '', 'metrics[2].password', 'is missing'],
+  ["9090', username: fb,", "9090', token: { env: T }, username: fb,", 'metrics[2].token', 'either a token'],
+])('of a source of metrics: %s → %s', async (from, to, field, message) => {
+  expect(await faults(changed(from, to))).toContainEqual(
+    expect.objectContaining({ field, message: expect.stringContaining(message) }),
+  );
 });
 
 describe('names that are used twice', () => {
