@@ -59,6 +59,7 @@ export interface Tier {
   limitMinutes: number;
 }
 
+const sigstore = ['cosign', 'fulcio', 'rekor', 'timestamp-authority'];
 const cluster = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl', 'kwok'];
 
 export const tiers: readonly Tier[] = [
@@ -71,7 +72,13 @@ export const tiers: readonly Tier[] = [
     workers: 2,
     limitMinutes: 20,
   },
-  { name: 'cluster', title: 'on a Kubernetes API', programs: cluster, workers: 1, limitMinutes: 15 },
+  {
+    name: 'cluster',
+    title: 'on a Kubernetes API',
+    programs: [...cluster, 'registry'],
+    workers: 1,
+    limitMinutes: 15,
+  },
   {
     name: 'aws',
     title: 'on AWS, as moto enforces it',
@@ -83,7 +90,7 @@ export const tiers: readonly Tier[] = [
   {
     name: 'services',
     title: 'on forges and registries',
-    programs: ['registry', 'cosign', 'fulcio', 'rekor', 'timestamp-authority'],
+    programs: ['registry', 'prometheus', ...sigstore],
     workers: 2,
     limitMinutes: 15,
   },
@@ -97,7 +104,7 @@ export const tiers: readonly Tier[] = [
   {
     name: 'e2e',
     title: 'everything together',
-    programs: ['temporal', ...cluster],
+    programs: ['temporal', ...cluster, 'registry', 'prometheus', ...sigstore],
     workers: 1,
     limitMinutes: 20,
   },

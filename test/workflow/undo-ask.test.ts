@@ -58,7 +58,11 @@ describe('an undo that is asked about', () => {
     const place = fresh();
     const incident = await opened(place, { undo: 'ask' });
     await asked(incident, place);
-    await incident.decide('ben', { gate: 'change/undo', verdict: 'deny', reason: 'the old image is suspect' });
+    await incident.decide('ben', {
+      gate: 'change/undo',
+      verdict: 'deny',
+      reason: 'the old image is suspect',
+    });
     expect(await incident.handle.result()).toBe('failed');
     expect(world.on.has(place)).toBe(true);
     const step = (await incident.view()).steps.find(({ id }) => id === 'change');

@@ -101,6 +101,12 @@ const request: Command = {
 };
 const good: Warrant = { opening: signed(opening), gate, decisions: [signed(decision())], automatic: false };
 
+const under = (asked: Gate): Warrant => ({
+  ...good,
+  gate: asked,
+  decisions: [signed(decision({}, asked))],
+});
+
 describe('a warrant', () => {
   test('authorises what was approved, by a responder or by those it was escalated to', () => {
     expect(problem(good)).toBeUndefined();
@@ -183,11 +189,6 @@ describe('a warrant', () => {
   test('an undo that is an authority of its own is not covered by the approval of the change', () => {
     const change: Gate = { ...gate, purpose: 'change', undo: 'on-failure' };
     const undo: Gate = { ...gate, id: 's#2', purpose: 'undo', base: [base.digest] };
-    const under = (asked: Gate): Warrant => ({
-      ...good,
-      gate: asked,
-      decisions: [signed(decision({}, asked))],
-    });
     const judged = (asked: Gate, own?: 'own', on = mandate) =>
       warrantProblem(
         'undo',

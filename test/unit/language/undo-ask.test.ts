@@ -33,9 +33,10 @@ test('a phase may hold it beside steps that a failure undoes: its undo is no par
   expect(codes(step('a', 'test.scale') + step('b', 'test.scale', ', undo: ask'))).toEqual(['FB2076']);
 });
 
+const asked = (uses: string, input: string): string[] =>
+  codes(`  - { id: a, uses: ${uses}, with: ${input}, undo: ask }\n`);
+
 test('what cannot be undone, or must not be, asks nobody', () => {
-  const asked = (uses: string, input: string): string[] =>
-    codes(`  - { id: a, uses: ${uses}, with: ${input}, undo: ask }\n`);
   expect(asked('kubernetes.quarantine-namespace', '{ cluster: a, namespace: b }')).toEqual(['FB2050']);
   expect(asked('kubernetes.collect-evidence', '{ cluster: a, namespace: b }')).toEqual(['FB2051']);
 });
