@@ -44,9 +44,9 @@ function marked({ mandate, snapshot }: Work, stage: Stage, set: Settings): Mark 
 
 /** Writes the template, so that one pod becomes new and no other. Done already: nothing is written. */
 export async function begin(work: Work): Promise<void> {
-  await change(work, 'begin', (workload) => {
+  await change(work, 'begin', async (workload) => {
     if (stageOf(work, workload) !== 'before') return undefined;
-    const settings = oneNew(workload, work.snapshot.settings);
+    const settings = await firstSettings(work, workload);
     return {
       template: work.snapshot.to.template,
       settings,
@@ -54,6 +54,16 @@ export async function begin(work: Work): Promise<void> {
       summary: 'has the approved template and images, and lets one pod be new',
     };
   });
+}
+
+async function firstSettings(work: Work, workload: Workload): Promise<Settings> {
+  const was = work.snapshot.settings;
+  if (workload.kind === 'Deployment') {
+    const { revision, total } = await readPods(work, workload);
+    // A rollout that never ended left some: they are tried, and its controller must not take them for a reason to take others down.
+    if ((revision?.replicas ?? 0) > 0) return heldAt(workload, was, { updated: 0, total });
+  }
+  return oneNew(workload, was);
 }
 
 /** Stops a rollout where it is, so that nothing moves before a person or the next step says so. */
