@@ -1,40 +1,30 @@
 /**
  * Has real cosign sign and attest images in a real registry, and keeps what it pushed for test/unit/images:
- * `COSIGN=<path of cosign> node test/support/make-image-fixtures.ts`
+ * `node test/support/make-image-fixtures.ts`
  */
-import { execFile } from 'node:child_process';
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { hash } from 'bcryptjs';
 import { createRegistryClient } from '../../activities/images/registry/client.ts';
 import { isDigest } from '../../activities/images/reference.ts';
 import { findSignatures } from '../../activities/images/signatures/find.ts';
+import { openCosign } from '../../testbed/cosign.ts';
 import { startRegistry } from '../../testbed/registry.ts';
 import { Secret } from '../../domain/secret.ts';
 import type { Found } from '../../activities/images/signatures/found.ts';
 
-const cosign = process.env['COSIGN'] ?? 'cosign';
 const user = 'signer';
 const password = 'of-images';
 const repository = 'shop/api';
 
-const directory = await mkdtemp(join(tmpdir(), 'firebreak-cosign-'));
-const run = async (...args: string[]): Promise<string> => {
-  const env = { ...process.env, COSIGN_PASSWORD: '', HOME: directory };
-  const { stdout } = await promisify(execFile)(cosign, args, { cwd: directory, env });
-  return stdout;
-};
+const cosign = await openCosign();
+const directory = cosign.dir;
+const run = (...args: string[]): Promise<string> => cosign.must(args);
 
 /** Imports a key into cosign's own format. @returns the public key in PEM */
-async function importKey(name: string, privateKey: KeyObject): Promise<string> {
-  const pem = join(directory, `${name}.pem`);
-  await writeFile(pem, privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
-  await run('import-key-pair', '--key', pem, '--output-key-prefix', name, '--yes');
-  return readFile(join(directory, `${name}.pub`), 'utf8');
-}
+const importKey = async (name: string, privateKey: KeyObject): Promise<string> =>
+  (await cosign.importKey(name, privateKey)).pem;
 
 /** What was found as the file keeps it: bytes in base64. */
 const stored = (found: Found): object =>
@@ -126,5 +116,5 @@ try {
   await writeFile(file, `${JSON.stringify({ cosign: version, keys, images }, undefined, 2)}\n`);
 } finally {
   await registry.stop();
-  await rm(directory, { recursive: true, force: true });
+  await cosign.close();
 }

@@ -7,7 +7,7 @@ import type { Workshop } from './workshop.ts';
 export const release = { key: 'release' } as const;
 export const allowed = [release];
 
-export const signWith = (work: Workshop, message: Buffer): Buffer =>
+const signWith = (work: Workshop, message: Buffer): Buffer =>
   sign('sha256', message, work.bench.keys.release.privateKey);
 
 /** A bundle of the key over any statement. */
