@@ -77,7 +77,13 @@ export function catalogue(
     described,
   );
   const actions = [
-    ...kubernetesActions({ clusters, responderGroup: world.responderGroup, secrets, images }),
+    ...kubernetesActions({
+      clusters,
+      responderGroup: world.responderGroup,
+      secrets,
+      images,
+      imagePolicy: async () => (world.images === undefined ? undefined : (await policy()).policy),
+    }),
     ...awsActions({ accounts, clusters, secrets }),
     ...ciActions({ forges, secrets }),
     ...registryActions({ registries, secrets }),

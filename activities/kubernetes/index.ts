@@ -1,4 +1,5 @@
 import type { Action } from '../../domain/action.ts';
+import { blockImages } from './block-images.ts';
 import { collectEvidence } from './collect-evidence.ts';
 import { quarantineNamespace, type KubernetesOptions } from './quarantine-namespace.ts';
 import { readNamespace } from './read-namespace.ts';
@@ -17,5 +18,6 @@ export function kubernetesActions(options: KubernetesOptions): Action[] {
     rotateSecret(options),
     rollbackCanary(options),
     rollbackWorkload(options),
+    blockImages(options),
   ];
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Action } from '../../domain/action.ts';
 import type { ImageAssessor } from '../../domain/image.ts';
 import type { SecretStores } from '../../domain/secret.ts';
+import type { ImagePolicy } from '../images/policy.ts';
 import type { ClusterRegistry } from './client.ts';
 import { typed } from '../failure.ts';
 import { apply } from './quarantine/apply.ts';
@@ -20,6 +21,8 @@ export interface KubernetesOptions {
   secrets: SecretStores;
   /** Whether an image may run. */
   images: ImageAssessor;
+  /** The image policy in force, for what is written for a cluster's own verifier; undefined where none is configured. */
+  imagePolicy?: () => Promise<ImagePolicy | undefined>;
 }
 
 const name = 'kubernetes.quarantine-namespace';

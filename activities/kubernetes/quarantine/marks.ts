@@ -35,6 +35,11 @@ export function isMarked({ metadata }: KubernetesObject, namespaceUid: string): 
   );
 }
 
+/** Whose mark an object bears; empty for none. */
+export function holdOfMark({ metadata }: KubernetesObject): string {
+  return metadata.annotations?.[holdAnnotation] ?? '';
+}
+
 /** What people wrote in an object, without what the server adds: two objects with equal ones are semantically equal. */
 export function meaning(object: KubernetesObject): KubernetesObject {
   const { metadata, status: _, ...rest } = object;

@@ -65,6 +65,7 @@ export function probePodCreation(
   freeze: string,
   namespace: string,
   signal: AbortSignal,
+  image = 'firebreak.invalid/probe',
 ): Promise<Probed> {
   const pod = {
     apiVersion: 'v1',
@@ -76,7 +77,7 @@ export function probePodCreation(
       containers: [
         {
           name: 'probe',
-          image: 'firebreak.invalid/probe',
+          image,
           securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
         },
       ],
