@@ -2,12 +2,12 @@ import type { Change } from '../../../domain/action.ts';
 import { isKubernetesError, KubernetesError } from '../errors.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { find } from '../quarantine/write.ts';
-import { resources, type KubernetesObject, type OwnerReference, type Resource } from '../resources.ts';
+import { resources, type OwnerReference, type Resource } from '../resources.ts';
 import { controllerOf } from '../workload/kinds.ts';
 import { nameOf, type Running } from './running.ts';
 import { refusalOfSpec } from './rule.ts';
 import type { Work } from './target.ts';
-import { templateOfMaker } from './workloads.ts';
+import { templateOfMaker, type Maker } from './workloads.ts';
 
 /** A budget lets go of one pod once the one before is replaced. */
 const WITHIN_MS = 60_000;
@@ -31,7 +31,11 @@ export interface Replaced {
 }
 
 /** Evicts what its controller would replace with something better, one attempt after another while budgets refuse. Safe to run again. */
-export async function replaceRunning(work: Work, running: readonly Running[]): Promise<Replaced> {
+export async function replaceRunning(
+  work: Work,
+  running: readonly Running[],
+  withinMs = WITHIN_MS,
+): Promise<Replaced> {
   const { context, cap = 0 } = work;
   const changes: Change[] = [];
   const sorted = await sort(work, running);
@@ -61,7 +65,7 @@ export async function replaceRunning(work: Work, running: readonly Running[]): P
       }
     }
     open = blocked;
-    if (open.length === 0 || performance.now() - began > WITHIN_MS) break;
+    if (open.length === 0 || performance.now() - began > withinMs) break;
     await context.checkpoint('await budgets');
     await sleep(POLL_MS, undefined, { signal: context.signal });
   }
@@ -107,7 +111,7 @@ async function unfitness(
     const resource = makers[owner.kind];
     if (resource === undefined)
       return `its controller, ${owner.kind} ${owner.name}, is none that is known here`;
-    const maker: KubernetesObject | undefined = await find(
+    const maker: Maker | undefined = await find(
       cluster,
       { ...resource, namespace, name: owner.name },
       context.signal,
@@ -123,6 +127,8 @@ async function unfitness(
       owner = above;
       continue;
     }
+    // Its old ReplicaSet would make the same pod again, and be refused.
+    if (maker.spec?.paused === true) return `${owner.kind} ${owner.name} is paused: nothing would replace it`;
     const refusal = refusalOfSpec(templateOfMaker(maker).spec ?? {}, namespace, rule);
     return refusal === undefined
       ? undefined

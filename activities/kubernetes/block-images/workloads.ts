@@ -7,9 +7,10 @@ import { listed, type Listed } from './running.ts';
 import { refusalOfSpec, type Refusal, type Rule } from './rule.ts';
 
 /** What makes pods, as far as it is read. */
-interface Maker extends KubernetesObject {
+export interface Maker extends KubernetesObject {
   spec?: {
     replicas?: number;
+    paused?: boolean;
     template?: PodTemplate;
     jobTemplate?: { spec?: { template?: PodTemplate } };
   };
