@@ -389,6 +389,9 @@ describe('kills, others, and conflicts', () => {
     await house.admin.patch({ ...policies, name }, { metadata: { labels: null } });
     await expect(apply(house.context(), mandate)).rejects.toMatchObject({ type: failureTypes.drift });
     for (const resource of [bindings, policies]) await house.admin.delete({ ...resource, name });
+    // The API server forgets it with a delay.
+    const bad = pod('altered', 'x', {}, spec(image('bad')));
+    await until(async () => (await house.admit(bad)) === 'passes');
   }, 60_000);
 
   test('the authority binds the lists; protected and supporting namespaces are refused', async () => {

@@ -5,7 +5,7 @@ import { holdSelector, isAsDesired } from '../quarantine/marks.ts';
 import { boundUndone } from '../quarantine/report.ts';
 import { changeOf, type Tally } from '../quarantine/write.ts';
 import { resourceName, resources, type KubernetesObject, type Resource } from '../resources.ts';
-import { bindingOf, blockObjects, isOfHold, readRule } from './policy.ts';
+import { bindingOf, blockObjects, isOfHold, policyName, readRule } from './policy.ts';
 import { tryAll, type Tried } from './probe.ts';
 import type { Work } from './target.ts';
 
@@ -40,7 +40,7 @@ export async function undo(work: Work): Promise<Undone> {
     if (await dismiss(work, policies, policy, isOurs, tally, conflicts)) removed.add(policy.metadata.name);
   }
   const { changes, already } = tally;
-  const claims = conflicts.length === 0 ? [await measureLift(work)] : [];
+  const claims = conflicts.length === 0 ? [await measureLift(work, removed)] : [];
   return boundUndone({ changes, already, conflicts, notRestored: [], claims });
 }
 
@@ -83,12 +83,13 @@ async function dismiss(
 }
 
 /** The API server forgets a policy with a delay, as it learns it with one. */
-async function measureLift(work: Work): Promise<Claim> {
-  const claim = 'no image is refused by this block any more';
+async function measureLift(work: Work, removed: ReadonlySet<string>): Promise<Claim> {
+  const claim = 'no image is refused by what was removed any more';
+  const names = [...removed, policyName(work)];
   const began = performance.now();
   for (;;) {
     const tried = (await tryAll(work)).filter(({ refused }) => refused);
-    const denied = tried.find(({ outcome }) => outcome === 'denied');
+    const denied = tried.find(({ detail }) => names.some((name) => detail.includes(name)));
     if (denied === undefined) return { claim, ...lifted(tried) };
     if (performance.now() - began > LIFTED_WITHIN_MS)
       return { claim, verdict: 'failed', detail: `${denied.namespace}: ${denied.detail}` };
