@@ -158,6 +158,7 @@ const scanned = {
   severity: "'critical'",
   namespace: 'body.namespace',
   cluster: "'shop'",
+  detectedAt: 'body.detectedAt',
 };
 
 type Report = Extract<Rehearsal['open'], { report: object }>['report'];

@@ -162,7 +162,8 @@ async function open(
   }
   if ('report' in how) {
     const { rule, namespace } = how.report;
-    return api.report({ rule, namespace });
+    // What a finder of a credential tells of: since when it has been lying there.
+    return api.report({ rule, namespace, detectedAt: known.changedAt ?? new Date().toISOString() });
   }
   const { namespace } = how.alert;
   const first = ['-n', namespace, 'get', 'pods', '-o', 'jsonpath={.items[0].metadata.name}'];
