@@ -1,28 +1,45 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { BlockInput } from '../../activities/kubernetes/block-images/contract.ts';
 import { policyName } from '../../activities/kubernetes/block-images/policy.ts';
 import { refusalOf, ruleOf } from '../../activities/kubernetes/block-images/rule.ts';
 import { replaceRunning } from '../../activities/kubernetes/block-images/replace.ts';
 import { findRunning } from '../../activities/kubernetes/block-images/running.ts';
 import { mandated } from '../../activities/kubernetes/block-images/target.ts';
+import { parseImagePolicy } from '../../activities/images/policy.ts';
 import { resources, type KubernetesObject } from '../../activities/kubernetes/resources.ts';
 import { refusals } from '../../domain/guardrails.ts';
 import { failureTypes } from '../../domain/failure-types.ts';
-import type { Applied, Undone } from '../../domain/action.ts';
+import type { Applied, Mandate, Undone } from '../../domain/action.ts';
 import type { Intents } from '../support/action-context.ts';
 import { changesBy, requestsBy } from '../support/audit-log.ts';
-import { admitted, BlockHouse, digestOf, image, makers, responderGroup } from '../support/block-house.ts';
+import { admitted, BlockHouse, digestOf, image, makers } from '../support/block-house.ts';
 import { runningPods, workload } from '../support/credential-house.ts';
 import { kubernetesPermissionsUsed } from '../support/permissions-used.ts';
-import { collectionOf, createNamespace, engineUser, pod } from '../support/quarantine-house.ts';
+import {
+  collectionOf,
+  createNamespace,
+  engineUser,
+  pod,
+  responderGroup,
+} from '../support/quarantine-house.ts';
 
 const deny = [digestOf('bad')];
 const allow = [digestOf('good')];
 const policies = resources.validatingAdmissionPolicies;
 const bindings = resources.validatingAdmissionPolicyBindings;
 
+const publicKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  .publicKey.export({ type: 'spki', format: 'pem' })
+  .toString();
+const imagePolicy = parseImagePolicy({
+  images: [{ repositories: ['shop.example/**'], signedBy: [{ key: 'release' }] }],
+  keys: { release: { pem: publicKey } },
+});
+
 let house: BlockHouse;
 beforeAll(async () => {
-  house = await BlockHouse.open();
+  house = await BlockHouse.open(async () => imagePolicy);
 }, 120_000);
 afterAll(async () => {
   await house.house.close();
@@ -33,10 +50,16 @@ const spec = (at: string) => ({ containers: [container(at)] });
 async function until(test: () => Promise<boolean>): Promise<void> {
   while (!(await test()));
 }
+const nameOf = (mandate: Mandate<BlockInput>) => policyName(mandated(mandate));
 const blocks = async () =>
   [...(await house.admin.list(policies)).items, ...(await house.admin.list(bindings)).items]
     .map(({ metadata }) => metadata.name)
     .filter((name) => name.startsWith('firebreak-images-'));
+
+const many = (word: string, count: number) =>
+  Array.from({ length: count }, (_, at) => digestOf(`${word}${at}`));
+const large = (at: string) =>
+  pod('covered', 'x', {}, { containers: Array.from({ length: 100 }, (_, n) => container(at, `c${n}`)) });
 
 describe('what is refused', () => {
   let namespaces: string[];
@@ -110,12 +133,11 @@ describe('what is refused', () => {
   }, 120_000);
 
   test('images that are written to get past it: the API server and the rule here agree', async () => {
-    const upper = (digest: string) => digest.toUpperCase();
     const good = digestOf('good');
     const bad = digestOf('bad');
     const tricky = [
       `shop.example/a:1@${bad}`,
-      `shop.example/a@${upper(bad)}`,
+      `shop.example/a@${bad.toUpperCase()}`,
       `shop.example/a@SHA256:${bad.slice(7)}`,
       `shop.example/a@${bad}@${good}`,
       `shop.example/a@${good}@${bad}`,
@@ -126,9 +148,9 @@ describe('what is refused', () => {
       `shop.example/a@ ${bad}`,
       `shop.example/a@${good} x`,
       `shop.example/a:1@${good}`,
-      `shop.example/a@${upper(good)}`,
+      `shop.example/a@${good.toUpperCase()}`,
       `shop.example/a@sha512:${'a'.repeat(128)}`,
-      `shop.example/a@${good}${'0'}`,
+      `shop.example/a@${good}0`,
       `shop.example/a@${good.slice(0, -1)}`,
       `shop.example/a:${good.slice(7)}`,
       `shop.example/a=@${good}`,
@@ -160,12 +182,8 @@ describe('what is refused', () => {
   }, 60_000);
 
   test('at its full size it is accepted, and an empty list of allowed digests lets nothing start', async () => {
-    const many = (word: string, count: number) =>
-      Array.from({ length: count }, (_, at) => digestOf(`${word}${at}`));
     const full = { namespaces: ['covered'], deny: many('d', 200), allow: many('a', 500) };
     const { mandate } = await house.block(full);
-    const large = (at: string) =>
-      pod('covered', 'x', {}, { containers: Array.from({ length: 100 }, (_, n) => container(at, `c${n}`)) });
     expect(await house.admit(large(image('d199')))).toBe('denied');
     expect(await house.admit(large(image('a499')))).toBe('passes');
     expect(await house.admit(large(image('a500')))).toBe('not allowed');
@@ -302,10 +320,10 @@ describe('kills, others, and conflicts', () => {
   test('killed at every boundary of apply and undo it ends the same, and nothing is written twice', async () => {
     await createNamespace(house.admin, 'killed');
     const { mandate } = await house.plan({ namespaces: ['killed'], deny, allow });
-    const { apply, undo, verify } = house.house.action;
+    const { action } = house.house;
     let earlier = (await changes()).length;
-    const applied = await killedEverywhere((context) => apply(context, mandate));
-    const name = policyName({ ...mandated(mandate), rule: ruleOf(mandate.input) });
+    const applied = await killedEverywhere((context) => action.apply(context, mandate));
+    const name = nameOf(mandate);
     const objects = [
       `validatingadmissionpolicies.admissionregistration.k8s.io/${name}`,
       `validatingadmissionpolicybindings.admissionregistration.k8s.io/${name}`,
@@ -318,10 +336,13 @@ describe('kills, others, and conflicts', () => {
       `create validatingadmissionpolicybindings//${name}`,
     ]);
     expect(applied.result).toMatchObject({ changes: [], already: 2, outputs: { policy: name } });
-    expect(await verify(house.context(), mandate)).toMatchObject({ state: 'in-place', verdict: 'verified' });
+    expect(await action.verify(house.context(), mandate)).toMatchObject({
+      state: 'in-place',
+      verdict: 'verified',
+    });
 
     earlier = (await changes()).length;
-    const undone = await killedEverywhere((context) => undo(context, mandate));
+    const undone = await killedEverywhere((context) => action.undo(context, mandate));
     expect([...undone.killedAt]).toEqual(
       expect.arrayContaining(objects.flatMap((what) => [`delete ${what}`, `deleted ${what}`])),
     );
@@ -330,27 +351,30 @@ describe('kills, others, and conflicts', () => {
       `delete validatingadmissionpolicies//${name}`,
     ]);
     expect(undone.result).toMatchObject({ conflicts: [], claims: [{ verdict: 'verified' }] });
-    expect(await verify(house.context(), mandate)).toMatchObject({ state: 'absent', verdict: 'failed' });
+    expect(await action.verify(house.context(), mandate)).toMatchObject({
+      state: 'absent',
+      verdict: 'failed',
+    });
   }, 60_000);
 
   test('two incidents over the same namespace stand side by side; the last one to let go takes both away', async () => {
     const namespace = 'shared';
     await createNamespace(house.admin, namespace);
     await createNamespace(house.admin, 'not-shared');
-    const { apply, undo, verify } = house.house.action;
+    const { action } = house.house;
     const apart = await house.block({ namespaces: ['not-shared'], deny, allow }, 'inc-0');
     const one = await house.block({ namespaces: [namespace], allow: [...allow, digestOf('both')] }, 'inc-1');
     const again = await house.plan({ namespaces: [namespace], allow: [...allow, digestOf('both')] }, 'inc-2');
     expect(again.plan).toMatchObject({ alreadyHeld: true });
     expect(again.plan.authority).toEqual(one.plan.authority);
-    expect(await apply(house.context(), again.mandate)).toMatchObject({ changes: [], already: 2 });
+    expect(await action.apply(house.context(), again.mandate)).toMatchObject({ changes: [], already: 2 });
 
     const other = await house.plan(
       { namespaces: [namespace], deny, allow: [digestOf('both'), digestOf('new')] },
       'inc-3',
     );
     expect(other.plan.notCovered.find(({ code }) => code === 'stricter-block')).toMatchObject({ count: 1 });
-    await apply(house.context(), other.mandate);
+    await action.apply(house.context(), other.mandate);
     const admit = (word: string) => house.admit(pod(namespace, 'x', {}, spec(image(word))));
     expect([await admit('both'), await admit('good'), await admit('new')]).toEqual([
       'passes',
@@ -358,36 +382,39 @@ describe('kills, others, and conflicts', () => {
       'not allowed',
     ]);
     for (const { mandate } of [one, other])
-      expect(['verified', 'evaluated']).toContain((await verify(house.context(), mandate)).verdict);
+      expect(['verified', 'evaluated']).toContain((await action.verify(house.context(), mandate)).verdict);
     // Each by its own base: the hold hands the first one's to all.
-    const undone = await undo(house.context(), { ...other.mandate, base: one.plan.snapshot });
+    const undone = await action.undo(house.context(), { ...other.mandate, base: one.plan.snapshot });
     expect(undone.changes).toHaveLength(4);
     expect([await admit('good'), await admit('bad')]).toEqual(['passes', 'denied']);
     expect(await blocks()).toHaveLength(2);
-    await undo(house.context(), apart.mandate);
+    await action.undo(house.context(), apart.mandate);
     expect(await admit('bad')).toBe('passes');
   }, 60_000);
 
   test('what was altered is put right by apply, and kept by undo; what bears its name and no mark is drift', async () => {
     await createNamespace(house.admin, 'altered');
-    const { apply, undo, verify } = house.house.action;
-    const { mandate, applied } = await house.block({ namespaces: ['altered'], deny, allow });
-    const name = String(applied.outputs['policy']);
+    const { action } = house.house;
+    const { mandate } = await house.block({ namespaces: ['altered'], deny, allow });
+    const name = nameOf(mandate);
     const weaken = async () => {
       await house.admin.patch({ ...policies, name }, { spec: { failurePolicy: 'Ignore' } });
       await house.admin.patch({ ...bindings, name }, { spec: { validationActions: ['Audit'] } });
     };
     await weaken();
-    expect(await verify(house.context(), mandate)).toMatchObject({ state: 'partial', verdict: 'failed' });
-    expect(await apply(house.context(), mandate)).toMatchObject({
+    expect(await action.verify(house.context(), mandate)).toMatchObject({
+      state: 'partial',
+      verdict: 'failed',
+    });
+    expect(await action.apply(house.context(), mandate)).toMatchObject({
       changes: [{ verb: 'update' }, { verb: 'update' }],
     });
-    expect(await verify(house.context(), mandate)).toMatchObject({ verdict: 'verified' });
+    expect(await action.verify(house.context(), mandate)).toMatchObject({ verdict: 'verified' });
     await weaken();
-    expect((await undo(house.context(), mandate)).conflicts).toHaveLength(2);
+    expect((await action.undo(house.context(), mandate)).conflicts).toHaveLength(2);
     expect(await blocks()).toEqual([name, name]);
     await house.admin.patch({ ...policies, name }, { metadata: { labels: null } });
-    await expect(apply(house.context(), mandate)).rejects.toMatchObject({ type: failureTypes.drift });
+    await expect(action.apply(house.context(), mandate)).rejects.toMatchObject({ type: failureTypes.drift });
     for (const resource of [bindings, policies]) await house.admin.delete({ ...resource, name });
     // The API server forgets it with a delay.
     const bad = pod('altered', 'x', {}, spec(image('bad')));
@@ -396,7 +423,7 @@ describe('kills, others, and conflicts', () => {
 
   test('the authority binds the lists; protected and supporting namespaces are refused', async () => {
     await createNamespace(house.admin, 'bound');
-    const { apply } = house.house.action;
+    const { action } = house.house;
     const { mandate } = await house.plan({ namespaces: ['bound'], deny, allow });
     for (const input of [
       { ...mandate.input, allow: [...allow, digestOf('sneaked')] },
@@ -404,7 +431,7 @@ describe('kills, others, and conflicts', () => {
       { ...mandate.input, namespaces: ['beside'] },
       { ...mandate.input, replace: true },
     ])
-      await expect(apply(house.context(), { ...mandate, input })).rejects.toMatchObject({
+      await expect(action.apply(house.context(), { ...mandate, input })).rejects.toMatchObject({
         type: failureTypes.refused,
       });
     const policy = { protectedNamespaces: [], maxNamespaces: 5, maxPods: 50, automatic: [] };
@@ -423,6 +450,104 @@ describe('kills, others, and conflicts', () => {
     await house.admin.create(collectionOf(plugin), plugin);
     await until(async () => (await judge({ deny })).join() === 'FB3103');
     await house.admin.delete({ ...resources.daemonSets, namespace: 'plugin', name: 'cni' });
+  }, 60_000);
+});
+
+const refuseAll = (kind: string, spec: object) => ({
+  apiVersion: 'admissionregistration.k8s.io/v1',
+  kind: `ValidatingAdmissionPolicy${kind}`,
+  // Policies refuse in the order of their names, if in any.
+  metadata: { name: 'a-freeze' },
+  spec,
+});
+
+const crd = (group: string, plural: string, kind: string, version: string) => ({
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: `${plural}.${group}` },
+  spec: {
+    group,
+    scope: 'Cluster',
+    names: { plural, kind, singular: kind.toLowerCase(), listKind: `${kind}List` },
+    versions: [
+      {
+        name: version,
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+});
+
+describe('beside others', () => {
+  test('denied digests alone are a hold of the cluster; where something else refuses first, it is computed', async () => {
+    const { action } = house.house;
+    const { plan, mandate } = await house.block({ deny });
+    expect(plan.authority.targets).toMatchObject([
+      { kind: 'Cluster', name: 'shop-1', uid: expect.any(String) },
+    ]);
+    expect(plan.facts).toMatchObject([{ namespace: '', principal: 'admission/images', supports: [] }]);
+    expect(await action.verify(house.context(), mandate)).toMatchObject({ verdict: 'verified' });
+    await action.undo(house.context(), mandate);
+
+    await createNamespace(house.admin, 'frozen');
+    const rules = [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }];
+    await house.admin.create(
+      policies,
+      refuseAll('', { matchConstraints: { resourceRules: rules }, validations: [{ expression: 'false' }] }),
+    );
+    await house.admin.create(
+      bindings,
+      refuseAll('Binding', {
+        policyName: 'a-freeze',
+        validationActions: ['Deny'],
+        matchResources: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'frozen' } } },
+      }),
+    );
+    await until(async () => (await house.admit(pod('frozen', 'x', {}, spec('x')))).startsWith('otherwise'));
+    const masked = await house.block({ namespaces: ['frozen'], allow });
+    const { claims, verdict, state } = await action.verify(house.context(), masked.mandate);
+    expect(state).toBe('in-place');
+    // Which policy the API server tells of is its choice.
+    expect(['verified', 'evaluated']).toContain(verdict);
+    expect(claims.find(({ claim }) => claim.startsWith('an allowed digest'))).toMatchObject({
+      verdict: 'evaluated',
+    });
+    for (const resource of [bindings, policies]) await house.admin.delete({ ...resource, name: 'a-freeze' });
+    await action.undo(house.context(), masked.mandate);
+  }, 60_000);
+
+  test("what the image policy says is kept for the cluster's verifiers, and applied by nobody", async () => {
+    const definitions = [
+      crd('policy.sigstore.dev', 'clusterimagepolicies', 'ClusterImagePolicy', 'v1beta1'),
+      crd('kyverno.io', 'clusterpolicies', 'ClusterPolicy', 'v1'),
+    ];
+    for (const definition of definitions) await house.admin.create(collectionOf(definition), definition);
+    await until(async () => {
+      const served = (await house.admin.groups()).map(({ name }) => name);
+      return served.includes('policy.sigstore.dev') && served.includes('kyverno.io');
+    });
+    const { applied, mandate } = await house.block({ deny });
+    expect(applied.outputs).toMatchObject({ manifests: 2 });
+    expect(applied.artefacts).toHaveLength(2);
+    const texts = await Promise.all(
+      applied.artefacts.map(async (ref) => new TextDecoder().decode(await house.house.evidence.get(ref))),
+    );
+    for (const text of texts) expect(text).toContain(JSON.stringify(publicKey).slice(1, -1));
+    const records = await house.house.evidence.index('inc-1');
+    expect(records.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['block/policy-controller.json', 'block/kyverno.json']),
+    );
+    for (const {
+      spec: { group, names, versions },
+    } of definitions) {
+      const [version] = versions;
+      const location = { group, version: version?.name ?? '', resource: names.plural };
+      await until(async () => (await admitted(house.admin.list(location))) === 'passes');
+      expect((await house.admin.list(location)).items).toEqual([]);
+    }
+    await house.house.action.undo(house.context(), mandate);
   }, 60_000);
 });
 

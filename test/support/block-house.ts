@@ -1,7 +1,6 @@
 import { blockImages } from '../../activities/kubernetes/block-images.ts';
 import type { BlockInput } from '../../activities/kubernetes/block-images/contract.ts';
-import { blockObjects } from '../../activities/kubernetes/block-images/policy.ts';
-import { isKubernetesError, KubernetesError } from '../../activities/kubernetes/errors.ts';
+import { isKubernetesError, type KubernetesError } from '../../activities/kubernetes/errors.ts';
 import type { KubernetesObject } from '../../activities/kubernetes/resources.ts';
 import type { Cluster } from '../../activities/kubernetes/client.ts';
 import type { KubernetesOptions } from '../../activities/kubernetes/quarantine-namespace.ts';
@@ -108,5 +107,3 @@ export function makers(namespace: string, spec: object): KubernetesObject[] {
     },
   ];
 }
-
-export { blockObjects, responderGroup };

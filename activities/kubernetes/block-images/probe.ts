@@ -72,7 +72,7 @@ export function claimOf({ namespace, what, refused, outcome, detail }: Tried): C
   return { claim, verdict: (outcome === 'denied') === refused ? 'verified' : 'failed', detail };
 }
 
-/** By something that judges content: not by RBAC, which would say nothing of it. */
+/** By something that judges content, in the words of admission plugins and webhooks; RBAC, which says nothing of it, names the user. */
 function isRefusal(detail: string): boolean {
-  return detail.startsWith('Forbidden') && !/ cannot \w+ resource /.test(detail);
+  return / is forbidden: (?!User )| denied the request/.test(detail);
 }

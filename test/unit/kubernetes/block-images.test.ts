@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { inputSchema } from '../../../activities/kubernetes/block-images/contract.ts';
@@ -25,7 +26,10 @@ import type { Target } from '../../../domain/action.ts';
 import { sha256, type Digest } from '../../../domain/json.ts';
 
 const digestOf = (word: string): Digest => sha256(word);
-const [bad, good, other] = ['bad', 'good', 'other'].map(digestOf) as [Digest, Digest, Digest];
+const bad = digestOf('bad');
+const good = digestOf('good');
+const other = digestOf('other');
+const third = digestOf('third');
 const rule: Rule = { namespaces: ['shop'], deny: [bad], allow: [good] };
 
 describe('the rule', () => {
@@ -153,19 +157,18 @@ describe('the policy', () => {
   });
 
   test('has another name for any other list, and the same for another order and for doubles', () => {
-    const nameOf = (other: Partial<Rule>, hold = 'uid-1') =>
-      policyName({ hold, rule: { ...rule, deny: [bad, other_], ...other } });
-    const other_ = other;
+    const nameOf = (lists: Partial<Rule>, hold = 'uid-1') =>
+      policyName({ hold, rule: { ...rule, deny: [bad, third], ...lists } });
     const names = [
       nameOf({}),
       nameOf({ deny: [bad] }),
       nameOf({ allow: [] }),
       nameOf({ namespaces: [] }),
-      nameOf({ deny: [bad], allow: [good, other_] }),
+      nameOf({ deny: [bad], allow: [good, third] }),
       nameOf({}, 'uid-2'),
     ];
     expect(new Set(names).size).toBe(names.length);
-    expect(nameOf({ deny: [other_, bad, other_] })).toBe(nameOf({}));
+    expect(nameOf({ deny: [third, bad, third] })).toBe(nameOf({}));
     for (const name of names) expect(name).toMatch(/^firebreak-images-[0-9a-f]{16}$/);
   });
 
@@ -174,6 +177,9 @@ describe('the policy', () => {
     expect(text).toContain(JSON.stringify(JSON.stringify(`o'"\\ in 'x' || true`)).slice(1, -1));
   });
 });
+
+const of = (...uids: string[]) =>
+  holdOf(uids.map((uid) => ({ kind: 'Namespace', cluster: 'c', name: uid, uid })));
 
 describe('what is asked for', () => {
   test.each<[string, object, boolean]>([
@@ -202,22 +208,18 @@ describe('what is asked for', () => {
   });
 
   test('targets that are the same are one hold, in whatever order', () => {
-    const of = (...uids: string[]) =>
-      holdOf(uids.map((uid) => ({ kind: 'Namespace', cluster: 'c', name: uid, uid })));
     expect(of('a')).toBe('a');
     expect(of('a', 'b')).toBe(of('b', 'a'));
     expect(new Set([of('a'), of('a', 'b'), of('a', 'b', 'c'), of('a', 'c')]).size).toBe(4);
   });
 });
 
-const pem = (await import('node:crypto'))
-  .generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  .publicKey.export({ type: 'spki', format: 'pem' })
-  .toString();
-const secondPem = (await import('node:crypto'))
-  .generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  .publicKey.export({ type: 'spki', format: 'pem' })
-  .toString();
+const newKey = () =>
+  generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    .publicKey.export({ type: 'spki', format: 'pem' })
+    .toString();
+const pem = newKey();
+const secondPem = newKey();
 
 describe("what is written for the cluster's verifier", () => {
   const identity = { identity: 'https://ci.example/shop', issuer: 'https://issuer.example' };
@@ -245,6 +247,7 @@ describe("what is written for the cluster's verifier", () => {
   });
 
   test('policy-controller: a policy for the signatures and one for each attestation of a rule; a revoked signer is none', () => {
+    const keyless = { identities: [{ issuer: identity.issuer, subject: identity.identity }] };
     const [web, shop, attested, denied, ...more] = sigstorePolicies(policy);
     expect(more).toEqual([]);
     expect(web).toMatchObject({
@@ -255,14 +258,14 @@ describe("what is written for the cluster's verifier", () => {
         images: [
           { glob: 'shop.example/web/**:*' },
           { glob: 'shop.example/web/**@*' },
-          { glob: 'shop.example/web:*' },
-          { glob: 'shop.example/web@*' },
           { glob: 'index.docker.io/library/redis:*' },
           { glob: 'index.docker.io/library/redis@*' },
         ],
         authorities: [
-          { key: { data: pem } },
-          { keyless: { identities: [{ issuer: identity.issuer, subject: identity.identity }] } },
+          { key: { data: pem }, signatureFormat: 'legacy' },
+          { key: { data: pem }, signatureFormat: 'bundle' },
+          { keyless, signatureFormat: 'legacy' },
+          { keyless, signatureFormat: 'bundle' },
         ],
       },
     });
@@ -270,8 +273,10 @@ describe("what is written for the cluster's verifier", () => {
     expect(attested).toMatchObject({
       spec: {
         authorities: [
-          { key: { data: pem }, attestations: [{ predicateType: 'https://slsa.dev/provenance/v1' }] },
-          { key: { data: pem }, attestations: [{ predicateType: 'slsaprovenance' }] },
+          { attestations: [{ predicateType: 'https://slsa.dev/provenance/v1' }], signatureFormat: 'legacy' },
+          { attestations: [{ predicateType: 'https://slsa.dev/provenance/v1' }], signatureFormat: 'bundle' },
+          { attestations: [{ predicateType: 'https://slsa.dev/provenance/v0.2' }] },
+          { key: { data: pem }, attestations: [{ predicateType: 'https://slsa.dev/provenance/v0.2' }] },
         ],
       },
     });
@@ -296,7 +301,7 @@ describe("what is written for the cluster's verifier", () => {
             match: { any: [{ resources: { kinds: ['Pod'], namespaces: ['shop'] } }] },
             verifyImages: [
               {
-                imageReferences: expect.arrayContaining(['shop.example/web/*@*', 'shop.example/web@*']),
+                imageReferences: expect.arrayContaining(['shop.example/web/*@*', 'shop.example/web/*:*']),
                 required: true,
                 attestors: [
                   {

@@ -42,8 +42,8 @@ export function kyvernoPolicy(policy: ImagePolicy, namespaces: readonly string[]
 }
 
 function references(pattern: string): string[] {
-  const variants = [...new Set([pattern.replaceAll('**', '*'), pattern.replaceAll('/**', '')])];
-  return variants.flatMap((one) => [`${one}:*`, `${one}@*`]);
+  const name = pattern.replaceAll('**', '*');
+  return [`${name}:*`, `${name}@*`];
 }
 
 /** Any one suffices. With none to trust, a rule that no image satisfies. */

@@ -3,14 +3,6 @@ import type { ImagePolicy, ImageRule } from '../../../images/policy.ts';
 import type { KubernetesObject } from '../../resources.ts';
 import { hubName, pemOf, trustedSigners, type Signer } from './signers.ts';
 
-/** Of cosign, for what the controller knows by no URI. */
-const predicateNames: { [uri: string]: string } = {
-  'https://slsa.dev/provenance/v0.2': 'slsaprovenance',
-  'https://spdx.dev/Document': 'spdxjson',
-  'https://cyclonedx.org/bom': 'cyclonedx',
-  'https://cosign.sigstore.dev/attestation/vuln/v1': 'vuln',
-};
-
 /**
  * ClusterImagePolicies of sigstore/policy-controller (policy.sigstore.dev/v1beta1): an image must satisfy each one that its name matches, by one authority of it. So
  * there is one for the signatures of a rule, and one for each of its attestations: an authority that asks for attestations does not ask for a signature.
@@ -44,11 +36,10 @@ function named(what: string, spec: object): KubernetesObject {
   };
 }
 
-/** Ours match a repository, theirs a whole reference; and their `**` is never nothing. */
+/** Ours match a repository, theirs a whole reference. */
 function globs(pattern: string): { glob: string }[] {
   const name = hubName(pattern);
-  const variants = [...new Set([name, name.replaceAll('/**', '')])];
-  return variants.flatMap((one) => [{ glob: `${one}:*` }, { glob: `${one}@*` }]);
+  return [{ glob: `${name}:*` }, { glob: `${name}@*` }];
 }
 
 type Authority = { name: string } & ({ static: object } | { key: object } | { keyless: object });
@@ -57,22 +48,32 @@ function never(message: string): Authority {
   return { name: 'never', static: { action: 'fail', message } };
 }
 
+/** Of cosign v2 and of v3: an authority looks for one of them only, and for the first when it says nothing. */
+const formats = ['legacy', 'bundle'];
+
 /** Any one suffices. */
 function authorities(signers: readonly Signer[], policy: ImagePolicy): Authority[] {
   const trusted = trustedSigners(signers, policy);
   if (trusted.length === 0) return [never('every signer of the image policy is revoked')];
-  return trusted.map((signer, at) =>
-    'key' in signer
-      ? { name: `signer-${at}`, key: { data: pemOf(signer.key, policy) } }
-      : {
-          name: `signer-${at}`,
-          keyless: {
-            url: 'https://fulcio.sigstore.dev',
-            identities: [{ issuer: signer.issuer, subject: signer.identity }],
-          },
-          ctlog: { url: 'https://rekor.sigstore.dev' },
-        },
+  return trusted.flatMap((signer, at) =>
+    formats.map((signatureFormat) => ({
+      name: `signer-${at}-${signatureFormat}`,
+      ...authorityOf(signer, policy),
+      signatureFormat,
+    })),
   );
+}
+
+function authorityOf(
+  signer: Signer,
+  policy: ImagePolicy,
+): { key: object } | { keyless: object; ctlog: object } {
+  if ('key' in signer) return { key: { data: pemOf(signer.key, policy) } };
+  const identities = [{ issuer: signer.issuer, subject: signer.identity }];
+  return {
+    keyless: { url: 'https://fulcio.sigstore.dev', identities },
+    ctlog: { url: 'https://rekor.sigstore.dev' },
+  };
 }
 
 type Attestation = ImageRule['attestations'][number];
@@ -94,7 +95,7 @@ function attesters(
             attestations: [
               {
                 name: `attestation-${type}`,
-                predicateType: predicateNames[predicateType] ?? predicateType,
+                predicateType,
                 ...(builder === undefined ? {} : { policy: builtBy(predicateType, builder) }),
               },
             ],
