@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Applied, Mandate } from '../../../domain/action.ts';
 import { drift, targetGone } from '../quarantine/failures.ts';
+import { boundApplied } from '../quarantine/report.ts';
 import { findNamespace } from '../quarantine/target.ts';
 import { ensure, type Tally } from '../quarantine/write.ts';
 import { resources } from '../resources.ts';
@@ -43,8 +44,8 @@ export async function apply(
   const blocked = await findBlocked(cluster, rule, signal);
   const manifests = await keepManifests(work, mandate, imagePolicy);
   const left = replaced?.left ?? [];
-  return {
-    changes: [...tally.changes, ...(replaced?.changes ?? [])].slice(0, 500),
+  return boundApplied(context, {
+    changes: [...tally.changes, ...(replaced?.changes ?? [])],
     already: tally.already,
     measures: { effectiveMs, running: running.items.length, replaced: replaced?.gone ?? 0 },
     outputs: {
@@ -68,7 +69,7 @@ export async function apply(
         ? []
         : [{ what: `replacement of ${left.length} pods`, why: left.slice(0, 10).join('; ') }]),
     ],
-  };
+  });
 }
 
 function missing(what: string, why: string | undefined): Applied['unavailable'] {

@@ -20,7 +20,7 @@ import { findBlocked, labelOf, type Blocked } from './workloads.ts';
 const PLAN_MS = 25_000;
 const AT_ONCE = 4;
 /** Namespaces beside the covered ones of which is asked whether the cluster stands on them. */
-const MAX_ASKED = 20;
+const MAX_ASKED = 50;
 /** Pods that a person is asked for, in steps with room: others may start while the approval is pending. */
 const CAPS = [20, 200];
 const MAX_CAP = 2_000;

@@ -1,6 +1,7 @@
 import type { Change } from '../../../domain/action.ts';
 import { isKubernetesError, KubernetesError } from '../errors.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inParallel } from '../evidence/in-parallel.ts';
 import { find } from '../quarantine/write.ts';
 import { resources, type OwnerReference, type Resource } from '../resources.ts';
 import { controllerOf } from '../workload/kinds.ts';
@@ -12,6 +13,7 @@ import { templateOfMaker, type Maker } from './workloads.ts';
 /** A budget lets go of one pod once the one before is replaced. */
 const WITHIN_MS = 60_000;
 const POLL_MS = 500;
+const AT_ONCE = 16;
 
 const makers: { [kind: string]: Resource } = {
   ReplicaSet: resources.replicaSets,
@@ -80,20 +82,25 @@ export async function sort(
   work: Pick<Work, 'cluster' | 'context' | 'rule'>,
   running: readonly Running[],
 ): Promise<{ replaceable: Running[]; unfit: { pod: Running; why: string }[] }> {
+  const controllers = new Map<string, { namespace: string; controller: OwnerReference }>();
+  for (const { namespace, controller } of running) {
+    if (controller !== undefined && work.rule.namespaces.includes(namespace))
+      controllers.set(controller.uid, { namespace, controller });
+  }
+  const found = new Map<string, string>();
+  await inParallel([...controllers.values()], AT_ONCE, async ({ namespace, controller }) => {
+    const why = await unfitness(work, namespace, controller);
+    if (why !== undefined) found.set(controller.uid, why);
+  });
   const replaceable: Running[] = [];
   const unfit: { pod: Running; why: string }[] = [];
-  const asked = new Map<string, Promise<string | undefined>>();
   for (const pod of running) {
     const { namespace, controller } = pod;
-    let why: string | undefined;
-    if (!work.rule.namespaces.includes(namespace)) why = 'its namespace is not covered';
-    else if (controller === undefined) why = 'it has no controller: nobody would start another';
-    else {
-      const key = `${namespace}/${controller.uid}`;
-      const asking = asked.get(key) ?? unfitness(work, namespace, controller);
-      asked.set(key, asking);
-      why = await asking;
-    }
+    const why = !work.rule.namespaces.includes(namespace)
+      ? 'its namespace is not covered'
+      : controller === undefined
+        ? 'it has no controller: nobody would start another'
+        : found.get(controller.uid);
     if (why === undefined) replaceable.push(pod);
     else unfit.push({ pod, why });
   }
@@ -109,8 +116,7 @@ async function unfitness(
   let owner = controller;
   for (;;) {
     const resource = makers[owner.kind];
-    if (resource === undefined)
-      return `its controller, ${owner.kind} ${owner.name}, is none that is known here`;
+    if (resource === undefined) return unknown(owner);
     const maker: Maker | undefined = await find(
       cluster,
       { ...resource, namespace, name: owner.name },
@@ -124,6 +130,8 @@ async function unfitness(
       return `its controller, ${owner.kind} ${owner.name}, is gone`;
     const above = controllerOf(maker);
     if (owner.kind === 'ReplicaSet' && above !== undefined) {
+      // Its owners are whatever their author wrote, itself too.
+      if (above.kind !== 'Deployment') return unknown(above);
       owner = above;
       continue;
     }
@@ -134,6 +142,10 @@ async function unfitness(
       ? undefined
       : `the template of ${owner.kind} ${owner.name} is refused as well (${refusal}): roll it back first`;
   }
+}
+
+function unknown({ kind, name }: OwnerReference): string {
+  return `its controller, ${kind} ${name}, is none that is known here`;
 }
 
 /** `gone`, or why it is not. */

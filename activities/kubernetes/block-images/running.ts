@@ -4,7 +4,9 @@ import { resources, type KubernetesObject, type OwnerReference } from '../resour
 import { controllerOf, type Pod } from '../workload/kinds.ts';
 import { imagesOf, refusalOf, type Rule } from './rule.ts';
 
-export const MAX_LISTED = 100_000;
+const MAX_LISTED = 100_000;
+/** Well within the deadline of a plan. */
+const LIST_MS = 12_000;
 
 interface Status {
   imageID?: string;
@@ -52,17 +54,21 @@ export async function findRunning(
   return { items, ...(missing === undefined ? {} : { missing }) };
 }
 
-/** A collection, or why it cannot be read: what cannot be listed is no obstacle to a containment. */
+/** A collection, or why it cannot be read: what cannot be listed, or not in time, is no obstacle to a containment. */
 export async function listed<T extends KubernetesObject>(
-  cluster: Cluster,
+  cluster: Pick<Cluster, 'list'>,
   location: Parameters<Cluster['list']>[0],
   signal: AbortSignal,
+  withinMs = LIST_MS,
 ): Promise<Listed<T>> {
+  const late = AbortSignal.timeout(withinMs);
   try {
-    const { items } = await cluster.list<T>(location, { signal, maxItems: MAX_LISTED });
-    return { items };
+    const options = { signal: AbortSignal.any([signal, late]), maxItems: MAX_LISTED };
+    return { items: (await cluster.list<T>(location, options)).items };
   } catch (error) {
     if (isKubernetesError(error, 'refused', 'forbidden')) return { items: [], missing: error.message };
+    if (late.aborted && !signal.aborted)
+      return { items: [], missing: `${location.resource} were not listed within ${withinMs / 1_000} s` };
     throw error;
   }
 }

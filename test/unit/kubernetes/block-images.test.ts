@@ -19,6 +19,9 @@ import {
   ruleOf,
   type Rule,
 } from '../../../activities/kubernetes/block-images/rule.ts';
+import { listed } from '../../../activities/kubernetes/block-images/running.ts';
+import type { Cluster } from '../../../activities/kubernetes/client.ts';
+import { resources } from '../../../activities/kubernetes/resources.ts';
 import { authorityOf, holdOf } from '../../../activities/kubernetes/block-images/target.ts';
 import { parseImagePolicy } from '../../../activities/images/policy.ts';
 import { parseReference } from '../../../activities/images/reference.ts';
@@ -220,6 +223,26 @@ const newKey = () =>
     .toString();
 const pem = newKey();
 const secondPem = newKey();
+
+describe('what cannot be listed', () => {
+  const stuck: Pick<Cluster, 'list'> = {
+    list: (_, { signal } = {}) =>
+      new Promise((_resolve, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason));
+      }),
+  };
+
+  test('is said after a while, and is an error only for whoever cancels', async () => {
+    const open = new AbortController();
+    expect(await listed(stuck, resources.pods, open.signal, 10)).toEqual({
+      items: [],
+      missing: 'pods were not listed within 0.01 s',
+    });
+    const cancelled = listed(stuck, resources.pods, open.signal, 60_000);
+    open.abort(new Error('cancelled'));
+    await expect(cancelled).rejects.toThrow('cancelled');
+  });
+});
 
 describe("what is written for the cluster's verifier", () => {
   const identity = { identity: 'https://ci.example/shop', issuer: 'https://issuer.example' };

@@ -56,7 +56,7 @@ test('the engine may impersonate nobody but the probe, and may not exec, nor cha
   expect(rules.filter(isWrite).flatMap((rule) => rule.apiGroups)).not.toContain('rbac.authorization.k8s.io');
 });
 
-test('an engine that contains and collects only never reads Secrets, and writes policies alone', () => {
+test('an engine that contains and collects only never reads Secrets, writes policies alone, and at most evicts pods', () => {
   const contains = actions.filter(({ effect }) => effect === 'read' || effect === 'contain');
   const among = manifestsOf(contains.flatMap((action) => action.permissions));
   const rules = rulesOf('ClusterRole', 'firebreak-engine', among);
@@ -68,6 +68,8 @@ test('an engine that contains and collects only never reads Secrets, and writes 
       'validatingadmissionpolicies',
       'validatingadmissionpolicybindings',
       'selfsubjectreviews',
+      // Of kubernetes.block-images, with `replace`.
+      'pods/eviction',
     ]),
   );
 });
