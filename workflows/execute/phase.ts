@@ -166,7 +166,7 @@ function undosOf(planned: readonly Planned[]): string[] {
   const steps = new Map<string, string[]>();
   for (const { step, plan } of planned)
     steps.set(plan.undo.text, [...(steps.get(plan.undo.text) ?? []), step.id]);
-  return [...steps].map(([text, ids]) => `${ids.join(', ')}: ${text}`);
+  return [...steps].map(([text, ids]) => `${ids.join(', ')}: ${text.replace(/\.?$/, '.')}`);
 }
 
 /** The first of each list, then the second of each, and so on. */

@@ -116,7 +116,7 @@ export async function plan(
       kind: 'restore' as const,
       text: isCanary
         ? 'the template and the update strategy are put back as they were: the one new pod becomes an old one again'
-        : 'the template and the update strategy are put back as they were, and with them the images that are suspect: it needs an approval of its own',
+        : 'the template and the update strategy are put back as they were, and with them the images that are suspect',
     },
     description: {
       title: isCanary
@@ -131,7 +131,7 @@ export async function plan(
                 ? 'One pod is replaced first and its digests are compared; then the others follow by the workload’s own strategy.'
                 : `No pod is tried alone, for the workload ${obstacle}.`,
             ]),
-        `${changes.length} fields change; memory of the pods that are replaced is gone.`,
+        `${changes.length} ${changes.length === 1 ? 'field changes' : 'fields change'}; memory of the pods that are replaced is gone.`,
       ],
       ifDenied: [`${where} goes on running what it runs.`],
     },

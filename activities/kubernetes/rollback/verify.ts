@@ -174,7 +174,7 @@ function digestClaim(claim: string, pods: readonly Judged[]): Claim {
     verdict,
     detail:
       verdict === 'verified'
-        ? `compared for ${pods.length} pods with the digest that was approved, or that of its child for the node’s platform`
+        ? `compared for ${pods.length} ${pods.length === 1 ? 'pod' : 'pods'} with the digest that was approved, or that of its child for the node’s platform`
         : pods.length === 0
           ? 'there is no pod to compare'
           : listed([...wrong, ...unknown]),

@@ -31,11 +31,13 @@ export async function planCheck(
         ? 'once'
         : `${count} times within ${input.during}`
       : `as it was ${input.before === undefined ? 'at' : `${input.before} before`} ${input.at}`;
+  const many = questions.objectives.length;
+  const objectives = `${many} ${many === 1 ? 'objective' : 'objectives'}`;
   const place = placeOf('metrics', source.name);
   const authority: Plan['authority'] = {
     action,
     targets: [{ kind: 'Metrics', cluster: place, name: source.name, uid: source.name }],
-    rule: `measure ${questions.objectives.length} objectives ${when}, over ${input.window}; change nothing`,
+    rule: `measure ${objectives} ${when}, over ${input.window}; change nothing`,
     caps: { measurements: count },
     undo: 'none',
   };
@@ -64,7 +66,7 @@ export async function planCheck(
     notCovered,
     undo: { kind: 'none', text: 'There is nothing to undo.' },
     description: {
-      title: `Check ${questions.objectives.length} objectives in ${source.name}`,
+      title: `Check ${objectives} in ${source.name}`,
       ifApproved: [`They are measured ${when}, over ${input.window}. Nothing changes.`, ...seen],
       ifDenied: ['Nobody learns whether the service keeps its objectives.'],
     },
