@@ -318,13 +318,23 @@ test('a namespace that serves the cluster is named as such', async () => {
 
 test('a verb that RBAC does not grant, and a cluster that is down, are said clearly', async () => {
   const nobody = await house.as('nobody');
-  const [powerless] = kubernetesActions({ clusters: clusterRegistry([nobody]), responderGroup, secrets, images: noImages });
+  const [powerless] = kubernetesActions({
+    clusters: clusterRegistry([nobody]),
+    responderGroup,
+    secrets,
+    images: noImages,
+  });
   await expect(powerless?.plan(contextOf(house.evidence), requestFor('default'))).rejects.toMatchObject({
     type: 'FB3202',
     nonRetryable: true,
     message: expect.stringMatching(/cannot (get namespaces|list \w+).*forbidden.*grant it/s),
   });
-  const [elsewhere] = kubernetesActions({ clusters: clusterRegistry([]), responderGroup, secrets, images: noImages });
+  const [elsewhere] = kubernetesActions({
+    clusters: clusterRegistry([]),
+    responderGroup,
+    secrets,
+    images: noImages,
+  });
   await expect(elsewhere?.plan(contextOf(house.evidence), requestFor('default'))).rejects.toMatchObject({
     type: 'FB3201',
   });
@@ -334,7 +344,12 @@ test('a verb that RBAC does not grant, and a cluster that is down, are said clea
     environment: 'staging',
     kubeconfig: house.kubernetes.adminKubeconfig,
   });
-  const [unreachable] = kubernetesActions({ clusters: clusterRegistry([away]), responderGroup, secrets, images: noImages });
+  const [unreachable] = kubernetesActions({
+    clusters: clusterRegistry([away]),
+    responderGroup,
+    secrets,
+    images: noImages,
+  });
   await house.kubernetes.stopApiServer();
   try {
     await expect(unreachable?.plan(contextOf(house.evidence), requestFor('default'))).rejects.toMatchObject({
