@@ -182,11 +182,12 @@ describe('what is refused', () => {
   }, 60_000);
 
   test('at its full size it is accepted, and an empty list of allowed digests lets nothing start', async () => {
-    const full = { namespaces: ['covered'], deny: many('d', 200), allow: many('a', 500) };
+    const full = { namespaces: ['covered'], deny: many('d', 1_000), allow: many('a', 1_500) };
     const { mandate } = await house.block(full);
-    expect(await house.admit(large(image('d199')))).toBe('denied');
-    expect(await house.admit(large(image('a499')))).toBe('passes');
-    expect(await house.admit(large(image('a500')))).toBe('not allowed');
+    expect(await house.admit(large(image('d999')))).toBe('denied');
+    for (const word of ['a0', 'a999', 'a1000', 'a1499'])
+      expect(await house.admit(large(image(word)))).toBe('passes');
+    expect(await house.admit(large(image('a1500')))).toBe('not allowed');
     await house.house.action.undo(house.context(), mandate);
 
     const nothing = await house.block({ namespaces: ['covered'] });

@@ -8,6 +8,9 @@ export const actionName = 'kubernetes.block-images';
 /** Objects of each sort that an output names; counts have all of them. */
 export const MAX_NAMED = 100;
 
+/** As many as images.verify and images.find-known-good hand over. */
+const most = { deny: 1_000, allow: 1_500 } as const;
+
 const digest = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]);
 
 export const inputSchema = z
@@ -20,12 +23,12 @@ export const inputSchema = z
       .describe('Namespaces where nothing starts but images pinned to a digest of `allow`'),
     deny: z
       .array(digest)
-      .max(200)
+      .max(most.deny)
       .default([])
       .describe('Digests that are refused in every namespace that is not protected'),
     allow: z
       .array(digest)
-      .max(500)
+      .max(most.allow)
       .default([])
       .describe('Digests that may start in `namespaces`; with none, nothing may'),
     replace: z

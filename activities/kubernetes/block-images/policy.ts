@@ -15,6 +15,7 @@ export interface Block {
 }
 
 const prefix = 'firebreak-images-';
+const PART = 1_000;
 const ruleAnnotation = 'firebreak.dev/image-rule';
 
 /** By what is held and what is refused: blocks that differ stand side by side, and an image must pass each of them. */
@@ -123,12 +124,7 @@ export function blockObjects(block: Block): [policy: KubernetesObject, binding: 
             name: 'denied',
             expression: `variables.added.filter(e, ${parts}.exists(p, p.trim().lowerAscii() in ${list(deny)}))`,
           },
-          {
-            name: 'notAllowed',
-            expression:
-              `request.namespace in ${list(namespaces)} ? variables.added.filter(e, !(${parts}.size() == 2 && ` +
-              `${parts}[0] != '' && ${parts}[1] in ${list(allow)})) : []`,
-          },
+          ...notAllowed(namespaces, allow),
         ],
         validations: [
           {
@@ -150,6 +146,24 @@ export function blockObjects(block: Block): [policy: KubernetesObject, binding: 
     },
     bindingOf(name, block.hold),
   ];
+}
+
+/** Goes through the list in parts, each of which leaves what it does not name: the API server takes no expression of more than 100,000 characters. */
+function notAllowed(
+  namespaces: readonly string[],
+  allow: readonly string[],
+): { name: string; expression: string }[] {
+  const parted = Array.from({ length: Math.max(1, Math.ceil(allow.length / PART)) }, (_, at) =>
+    allow.slice(at * PART, (at + 1) * PART),
+  );
+  return parted.map((part, at) => {
+    const left = at === 0 ? 'variables.added' : `variables.notIn${at - 1}`;
+    const passes = `${parts}.size() == 2 && ${parts}[0] != '' && ${parts}[1] in ${list(part)}`;
+    return {
+      name: at === parted.length - 1 ? 'notAllowed' : `notIn${at}`,
+      expression: `request.namespace in ${list(namespaces)} ? ${left}.filter(e, !(${passes})) : []`,
+    };
+  });
 }
 
 /** What puts a policy of a hold into force, everywhere: the policy itself says where it holds. */

@@ -1,4 +1,4 @@
-import type { Change } from '../../../domain/action.ts';
+import type { ActionContext, Change } from '../../../domain/action.ts';
 import { isKubernetesError, KubernetesError } from '../errors.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inParallel } from '../evidence/in-parallel.ts';
@@ -75,11 +75,16 @@ export async function replaceRunning(
   return { changes, gone, left: left.toSorted() };
 }
 
+/** What judging a controller needs of the work. */
+interface Judging extends Pick<Work, 'cluster' | 'rule'> {
+  context: Pick<ActionContext, 'signal'>;
+}
+
 type Known = Pick<Running, 'namespace' | 'name' | 'uid'>;
 
 /** Whether pods are to be replaced, or why not. */
 export async function sort(
-  work: Pick<Work, 'cluster' | 'context' | 'rule'>,
+  work: Judging,
   running: readonly Running[],
 ): Promise<{ replaceable: Running[]; unfit: { pod: Running; why: string }[] }> {
   const controllers = new Map<string, { namespace: string; controller: OwnerReference }>();
@@ -109,7 +114,7 @@ export async function sort(
 
 /** Why what would be made in place of a pod is no better; undefined when it is. Of a Deployment its own template counts: its ReplicaSets are followed by it. */
 async function unfitness(
-  { cluster, context, rule }: Pick<Work, 'cluster' | 'context' | 'rule'>,
+  { cluster, context, rule }: Judging,
   namespace: string,
   controller: OwnerReference,
 ): Promise<string | undefined> {

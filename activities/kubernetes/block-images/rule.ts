@@ -22,13 +22,11 @@ export function ruleOf({ namespaces, deny, allow }: Rule): Rule {
  */
 export function refusalOf(image: string, namespace: string, rule: Rule): Refusal | undefined {
   const parts = image.split('@');
-  const deny: readonly string[] = rule.deny;
-  if (parts.some((part) => deny.includes(part.trim().toLowerCase()))) return 'denied';
+  if (parts.some((part) => isOn(rule.deny, part.trim().toLowerCase()))) return 'denied';
   if (!rule.namespaces.includes(namespace)) return undefined;
   const [name = '', digest = '', ...more] = parts;
   if (parts.length !== 2 || name === '' || more.length > 0) return 'not-pinned';
-  const allow: readonly string[] = rule.allow;
-  if (allow.includes(digest)) return undefined;
+  if (isOn(rule.allow, digest)) return undefined;
   return /^sha256:[0-9a-f]{64}$/.test(digest) ? 'not-allowed' : 'not-pinned';
 }
 
@@ -51,6 +49,15 @@ export function refusalOfSpec(spec: PodSpec, namespace: string, rule: Rule): Ref
     if (refusal !== undefined) return refusal;
   }
   return undefined;
+}
+
+const sets = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+/** Lists have thousands of digests, and are asked for every image of a cluster. They are never changed. */
+function isOn(list: readonly string[], text: string): boolean {
+  let set = sets.get(list);
+  if (set === undefined) sets.set(list, (set = new Set(list)));
+  return set.has(text);
 }
 
 function sorted<T extends string>(list: readonly T[]): T[] {

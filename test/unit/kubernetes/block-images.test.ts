@@ -21,7 +21,14 @@ import {
 } from '../../../activities/kubernetes/block-images/rule.ts';
 import { listed } from '../../../activities/kubernetes/block-images/running.ts';
 import type { Cluster } from '../../../activities/kubernetes/client.ts';
-import { resources } from '../../../activities/kubernetes/resources.ts';
+import { KubernetesError } from '../../../activities/kubernetes/errors.ts';
+import { sort } from '../../../activities/kubernetes/block-images/replace.ts';
+import { listing } from '../../support/listing-cluster.ts';
+import {
+  resources,
+  type KubernetesObject,
+  type OwnerReference,
+} from '../../../activities/kubernetes/resources.ts';
 import { authorityOf, holdOf } from '../../../activities/kubernetes/block-images/target.ts';
 import { parseImagePolicy } from '../../../activities/images/policy.ts';
 import { parseReference } from '../../../activities/images/reference.ts';
@@ -194,7 +201,7 @@ describe('what is asked for', () => {
     ['capital letters', { deny: [bad.toUpperCase()] }, false],
     ['another algorithm', { deny: [`sha512:${'a'.repeat(128)}`] }, false],
     ['too many namespaces', { namespaces: Array.from({ length: 21 }, (_, at) => `n${at}`) }, false],
-    ['too many digests', { deny: Array.from({ length: 201 }, (_, at) => digestOf(`${at}`)) }, false],
+    ['too many digests', { deny: Array.from({ length: 1_001 }, (_, at) => digestOf(`${at}`)) }, false],
     ['a name that is none', { namespaces: ['Shop'] }, false],
     ['a field that is not known', { deny: [bad], force: true }, false],
   ])('%s', (_, input, valid) => {
@@ -241,6 +248,53 @@ describe('what cannot be listed', () => {
     const cancelled = listed(stuck, resources.pods, open.signal, 60_000);
     open.abort(new Error('cancelled'));
     await expect(cancelled).rejects.toThrow('cancelled');
+  });
+});
+
+const gone = new KubernetesError(
+  { cluster: 'c', operation: 'get' },
+  { status: 404, reason: 'NotFound', message: 'not found' },
+);
+
+const owner = (kind: string, uid: string) => ({
+  apiVersion: 'apps/v1',
+  kind,
+  name: 'web',
+  uid,
+  controller: true,
+});
+const set = (ownerReferences: OwnerReference[]) => ({
+  apiVersion: 'apps/v1',
+  kind: 'ReplicaSet',
+  metadata: { name: 'web', namespace: 'shop', uid: 'u', ownerReferences },
+  spec: { template: { spec: { containers: [{ name: 'app', image: `x@${good}` }] } } },
+});
+const answer = (object: KubernetesObject | undefined): Cluster['get'] => {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- asked for this object only
+  return async <T>() => (object ?? (await Promise.reject(gone))) as T;
+};
+
+const why = async (object: KubernetesObject | undefined, kind = 'ReplicaSet') => {
+  const cluster: Cluster = { ...listing({}), get: answer(object) };
+  const work = { cluster, context: { signal: AbortSignal.timeout(5_000) }, rule };
+  const pod = { namespace: 'shop', name: 'web-1', uid: 'p', controller: owner(kind, 'u') };
+  const { replaceable, unfit } = await sort(work, [pod]);
+  return replaceable.length === 1 ? 'better' : unfit[0]?.why;
+};
+
+describe('what would be made in place of a pod', () => {
+  test('is known for a controller that exists and keeps itself, and for nothing else', async () => {
+    expect(await why(set([]))).toBe('better');
+    // Owners are what their author wrote.
+    expect(await why(set([owner('ReplicaSet', 'u')]))).toMatch(/ReplicaSet web, is none that is known/);
+    expect(await why(set([owner('Rollout', 'r')]))).toMatch(/Rollout web, is none that is known/);
+    expect(await why(set([]), 'Rollout')).toMatch(/Rollout web, is none that is known/);
+    expect(await why(undefined)).toMatch(/is gone/);
+    expect(await why({ ...set([]), metadata: { ...set([]).metadata, uid: 'another' } })).toMatch(/is gone/);
+    expect(
+      await why({ ...set([]), spec: { template: { spec: { containers: [{ image: 'x:1' }] } } } }),
+    ).toMatch(/is refused as well \(not-pinned\)/);
+    expect(await why({ ...set([]), spec: { ...set([]).spec, paused: true } })).toMatch(/is paused/);
   });
 });
 
