@@ -1,6 +1,38 @@
+import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError } from 'commander';
-import type { Json, JsonObject } from '../domain/json.ts';
-import { CliError } from './failure.ts';
+import { systemCode } from '../domain/errors.ts';
+import { isObject, type Json, type JsonObject } from '../domain/json.ts';
+import { placeIn, readDocument } from '../language/compile/document.ts';
+import { CliError, usage } from './failure.ts';
+
+/** What the options of a command say of a playbook's inputs. */
+export interface InputOptions {
+  input?: JsonObject;
+  inputs?: string;
+}
+
+/**
+ * The inputs of a file, which is YAML or JSON, with those of the command line in their place.
+ * @throws CliError FB6101 for a file that cannot be read, or is no map
+ */
+export async function inputsOf({ input = {}, inputs: file }: InputOptions): Promise<JsonObject> {
+  if (file === undefined) return input;
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw usage(`--inputs ${file} cannot be read (${systemCode(error)})`);
+  }
+  const reading = readDocument(text);
+  if ('findings' in reading) {
+    const [first] = reading.findings;
+    const { line, column } = placeIn(text)(first?.offset ?? 0);
+    throw usage(`${file}:${line}:${column}: ${first?.message ?? 'it is no plain YAML'}; ${first?.fix ?? ''}`);
+  }
+  const { value } = reading.source;
+  if (!isObject(value)) throw usage(`${file}: write a map, one input a line: cluster: prod`);
+  return { ...value, ...input };
+}
 
 /**
  * Gathers `--input name=text` and `--input name:=json` (a number, true, false …) as Commander meets them.

@@ -1,12 +1,11 @@
 import { Command, Option } from 'commander';
 import { severities } from '../../domain/alert.ts';
 import { modes } from '../../domain/decision.ts';
-import type { JsonObject } from '../../domain/json.ts';
 import { openedIncident } from '../answers.ts';
 import { exitCodes } from '../failure.ts';
 import { openGateway } from '../gateway.ts';
 import { examples } from '../help.ts';
-import { explainInputs, gatherInput } from '../inputs.ts';
+import { explainInputs, gatherInput, inputsOf, type InputOptions } from '../inputs.ts';
 import { note, print } from '../output.ts';
 import type { GlobalOptions } from '../options.ts';
 import { renderPlanned } from '../render/plan.ts';
@@ -65,7 +64,7 @@ function plan(): Command {
       const options = self.optsWithGlobals<PlanCommandOptions>();
       const { planPlaybook } = await import('../plan.ts');
       note(`Planning ${playbook}: reading the cluster, changing nothing …`);
-      const planned = await planPlaybook({ ...options, playbook, inputs: options.input ?? {} });
+      const planned = await planPlaybook({ ...options, playbook, inputs: await inputsOf(options) });
       print(options, planned, () => renderPlanned(planned));
       if (planned.steps.some(({ refusals }) => refusals.length > 0)) process.exitCode = exitCodes.refused;
       else if (planned.steps.some(({ error }) => error !== undefined)) process.exitCode = exitCodes.failed;
@@ -75,8 +74,7 @@ function plan(): Command {
   ]);
 }
 
-interface PlanCommandOptions extends GlobalOptions {
-  input?: JsonObject;
+interface PlanCommandOptions extends GlobalOptions, InputOptions {
   severity: (typeof severities)[number];
   mode: (typeof modes)[number];
   alert?: string;
@@ -99,7 +97,8 @@ function run(): Command {
     .action(async (playbook: string, _: object, self: Command) => {
       const options = self.optsWithGlobals<PlanCommandOptions & { reason: string }>();
       const gateway = await openGateway(options);
-      const { mode, severity, reason, input: inputs = {} } = options;
+      const { mode, severity, reason } = options;
+      const inputs = await inputsOf(options);
       const answer = openedIncident(
         await gateway.post('v1/incidents', { playbook, inputs, mode, severity, reason }).catch(explainInputs),
       );
@@ -111,7 +110,10 @@ function run(): Command {
       'firebreak playbook run FB-001 --input cluster=prod --input namespace=shop --reason "Odd traffic"',
       'asks for approval, as always',
     ],
-    ['firebreak playbook run FB-001 --mode simulate --input … --reason Drill', 'plans, changes nothing'],
+    [
+      'firebreak playbook run FB-010 --inputs shop-api.yaml --reason Drill --mode simulate',
+      'plans, changes nothing',
+    ],
   ]);
 }
 
@@ -122,7 +124,8 @@ function withInputs(command: Command, description: string): Command {
       '-i, --input <name=value>',
       'an input; repeat for more; name:=json for a number, true or false',
       gatherInput,
-    );
+    )
+    .option('--inputs <file>', 'YAML or JSON with inputs; --input takes the place of one');
 }
 
 function schema(): Command {

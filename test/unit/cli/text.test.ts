@@ -1,6 +1,10 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { gatherInput } from '../../../cli/inputs.ts';
+import type { JsonObject } from '../../../domain/json.ts';
+import { gatherInput, inputsOf } from '../../../cli/inputs.ts';
 import { jsonText, paragraph } from '../../../cli/output.ts';
 import { duration, when } from '../../../cli/render/time.ts';
 import { active } from '../../support/cli.ts';
@@ -37,6 +41,27 @@ test('inputs are text with = and JSON with :=, never guessed', () => {
   expect(() => gatherInput('a')).toThrow('name=text');
   expect(() => gatherInput('=x')).toThrow('name=text');
   expect(() => gatherInput('a:={')).toThrow('not JSON');
+});
+
+test('inputs of a file are as YAML has them, and those of the command line take their place', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'firebreak-inputs-'));
+  const file = join(dir, 'inputs.yaml');
+  const read = async (text: string, input?: JsonObject) => {
+    await writeFile(file, text);
+    return inputsOf({ inputs: file, ...(input === undefined ? {} : { input }) });
+  };
+  expect(await inputsOf({})).toEqual({});
+  expect(await read('a: 1\nb: [x, y]\nc: "2"\nd: 2026-01-01T00:00:00Z\n', { a: 'z' })).toEqual({
+    a: 'z',
+    b: ['x', 'y'],
+    c: '2',
+    d: '2026-01-01T00:00:00Z',
+  });
+  expect(await read('{"a": {"b": 1}}')).toEqual({ a: { b: 1 } });
+  await expect(read('a: 1\na: 2\n')).rejects.toThrow(/inputs\.yaml:2:1: /);
+  await expect(read('- a\n')).rejects.toThrow('write a map');
+  await expect(inputsOf({ inputs: join(dir, 'none') })).rejects.toThrow('cannot be read (ENOENT)');
+  await rm(dir, { recursive: true });
 });
 
 test('moments are told from now, in the largest unit that fits', () => {
