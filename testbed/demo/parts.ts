@@ -17,13 +17,13 @@ export interface Parts {
 }
 
 /** Everything around one Firebreak, up and ready. What must be stopped is put into `ending` as it starts, the last first to go. */
-export async function startParts(dir: string, ending: (() => Promise<void>)[]): Promise<Parts> {
+export async function startParts(dir: string, ending: (() => Promise<void>)[], nodes = 1): Promise<Parts> {
   const slack = await startSlack({
     users: people.map((name) => ({ name })),
     channels: [{ name: 'incidents' }],
   });
   ending.push(() => slack.stop());
-  const kubernetes = await startKubernetes();
+  const kubernetes = await startKubernetes({ nodes });
   ending.push(() => kubernetes.stop());
   const temporal = await startTemporal({ dbFilename: join(dir, 'temporal.db') });
   ending.push(() => temporal.stop());

@@ -2,6 +2,9 @@
 
 const namespaces = ['storefront', 'checkout', 'catalogue'] as const;
 
+/** Kinds of workloads that roll their pods out. */
+export const workloadKinds = ['Deployment', 'StatefulSet', 'DaemonSet'] as const;
+
 export const workload = (
   namespace: string,
   name: string,
@@ -9,12 +12,14 @@ export const workload = (
   replicas: number,
   hostNetwork = false,
   serviceAccountName = 'default',
+  kind: (typeof workloadKinds)[number] = 'Deployment',
 ) => ({
   apiVersion: 'apps/v1',
-  kind: 'Deployment',
+  kind,
   metadata: { name, namespace, labels: { app: name } },
   spec: {
-    replicas,
+    ...(kind === 'DaemonSet' ? {} : { replicas }),
+    ...(kind === 'StatefulSet' ? { serviceName: name } : {}),
     selector: { matchLabels: { app: name } },
     template: {
       metadata: { labels: { app: name } },

@@ -18,6 +18,7 @@ function revisionOf(
     one.replicas,
     one['host-network'],
     one['service-account'],
+    one.kind,
   );
   for (const container of object.spec.template.spec.containers)
     Object.assign(container, command === undefined ? {} : { command });

@@ -57,6 +57,9 @@ if (unknown.length > 0) {
 const isAll = positionals.length === 0 && others.length === 0;
 const chosen = [...all.filter(({ id }) => isAll || positionals.includes(id)), ...others];
 
+/** A DaemonSet has a pod on each: one that is tried, and one that follows. */
+const nodes = 2;
+
 const terminal = new Terminal(false, values.json ? process.stderr : process.stdout);
 const dir = await mkdtemp(join(tmpdir(), 'firebreak-game-day-'));
 const ending: (() => Promise<void>)[] = [];
@@ -78,7 +81,7 @@ try {
     chosen.map(async ({ id, file }) => ({ id, rehearsal: await readRehearsal(file) })),
   );
   terminal.step('A real control plane, a Temporal server, a Slack workspace and Firebreak on this machine');
-  const { kubernetes, slack, temporal, firebreak, channel } = await startParts(dir, ending);
+  const { kubernetes, slack, temporal, firebreak, channel } = await startParts(dir, ending, nodes);
   const beside = await startBeside(firebreak, rehearsals, ending);
   await grantRights(
     kubernetes,

@@ -123,7 +123,7 @@ async function furnish(
   const rolledOut = async () => {
     for (const { name, workloads } of rehearsal.namespaces)
       for (const workload of workloads)
-        await kube(['-n', name, 'rollout', 'status', `deployment/${workload.name}`, '--timeout=60s']);
+        await kube(['-n', name, 'rollout', 'status', `${workload.kind}/${workload.name}`, '--timeout=60s']);
   };
   await kube(['apply', '-f', '-'], JSON.stringify(objectsOf(rehearsal, known)));
   await rolledOut();

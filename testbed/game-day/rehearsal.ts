@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, parseDocument } from 'yaml';
 import { z } from 'zod';
+import { workloadKinds } from '../demo/shop.ts';
 import { mishap } from './mishaps.ts';
 
 const name = z
@@ -18,6 +19,7 @@ const person = z.enum(['ada', 'ben', 'dana', 'eve']);
 const image = z.string().min(1).max(300);
 const workload = z.strictObject({
   name,
+  kind: z.enum(workloadKinds).default('Deployment'),
   'service-account': name.default('default'),
   image,
   /** Older revisions, the oldest first. What comes after the first of them came after `changed.at`, which inputs may name. */
@@ -156,8 +158,17 @@ const rehearsalShape = z.strictObject({
     outputs: z.record(z.string(), z.json()).default({}),
     /** The playbook's output that must hold the digests of what was pushed, and no others; the step that finds them. */
     pushed: z.strictObject({ output: z.string().min(1), 'found-by': z.string().min(1) }).optional(),
-    /** Deployments whose template, and each pod, has exactly this image at the end, before any release. */
-    runs: z.array(z.strictObject({ namespace: name, deployment: name, image })).default([]),
+    /** Workloads whose template, and each pod, has exactly this image at the end, before any release. */
+    runs: z
+      .array(
+        z.strictObject({
+          namespace: name,
+          kind: z.enum(workloadKinds).default('Deployment'),
+          workload: name,
+          image,
+        }),
+      )
+      .default([]),
     within: seconds,
   }),
   mishaps: z.array(mishap).max(10).default([]),

@@ -5,7 +5,7 @@ import type { Rehearsal } from './rehearsal.ts';
 import { imageOf, type StandIns } from './stand-ins.ts';
 
 const template = z.object({ spec: z.object({ containers: z.array(z.object({ image: z.string() })) }) });
-const deployments = z.object({
+const workloads = z.object({
   spec: z.object({
     paused: z.boolean().default(false),
     selector: z.object({ matchLabels: z.record(z.string(), z.string()) }),
@@ -16,7 +16,7 @@ const podLists = z.object({
   items: z.array(template.extend({ metadata: z.object({ deletionTimestamp: z.string().optional() }) })),
 });
 
-/** What Deployments have other images, or pods with other images, than is expected; and which are left paused. */
+/** What workloads have other images, or pods with other images, than is expected; and which are left paused. */
 export async function notRunning(
   kubernetes: Kubernetes,
   expected: Rehearsal['expect']['runs'],
@@ -29,10 +29,10 @@ export async function notRunning(
     if (code !== 0) throw new Error(stderr);
     return JSON.parse(stdout);
   };
-  for (const { namespace, deployment, image } of expected) {
-    const what = `${namespace}/${deployment}`;
+  for (const { namespace, kind, workload, image } of expected) {
+    const what = `${kind} ${namespace}/${workload}`;
     const wanted = imageOf(image, known);
-    const { spec } = deployments.parse(await read('-n', namespace, 'deployment', deployment));
+    const { spec } = workloads.parse(await read('-n', namespace, kind, workload));
     const labels = Object.entries(spec.selector.matchLabels).map(([label, value]) => `${label}=${value}`);
     const { items } = podLists.parse(await read('-n', namespace, 'pods', '-l', labels.join(',')));
     const pods = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
