@@ -77,7 +77,7 @@ export const tiers: readonly Tier[] = [
     title: 'on a Kubernetes API',
     programs: [...cluster, 'registry'],
     workers: 1,
-    limitMinutes: 15,
+    limitMinutes: 30,
   },
   {
     name: 'aws',
@@ -106,6 +106,6 @@ export const tiers: readonly Tier[] = [
     title: 'everything together',
     programs: ['temporal', ...cluster, 'registry', 'prometheus', ...sigstore],
     workers: 1,
-    limitMinutes: 20,
+    limitMinutes: 30,
   },
 ];
