@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { Limit } from '../../../domain/action.ts';
 import { isObject, type JsonObject } from '../../../domain/json.ts';
 import type { KubernetesPermission, Permission, Verb } from '../../../domain/permission.ts';
-import { isNamespaceName } from '../../kubernetes/resources.ts';
-import { rollbackKinds } from '../../kubernetes/workload/kinds.ts';
+import { objectName } from '../../kubernetes/shapes.ts';
+import { containerImage, workloadFields } from '../../kubernetes/workload/input.ts';
 import { list, number, object, reasonsSchema, signerProperties, text } from '../schemas.ts';
 
 /** What goes into a history; the evidence has all. */
@@ -12,19 +12,10 @@ export const most = { revisions: 20, reasons: 8, differences: 8, containers: 100
 const instant = z.iso
   .datetime({ offset: true, error: 'must be a time such as 2026-01-02T03:04:05Z' })
   .max(40);
-const objectName = z
-  .string()
-  .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be the name of an object');
 
 /** What a step of a playbook gives. */
 export const input = z.strictObject({
-  cluster: z.string().min(1).max(253).describe('Name of the cluster as configured'),
-  namespace: z
-    .string()
-    .refine(isNamespaceName, 'must be the name of a namespace')
-    .describe('Namespace of the workload'),
-  kind: z.enum(rollbackKinds).describe('Kind of the workload'),
-  name: objectName.describe('Name of the workload'),
+  ...workloadFields,
   since: instant
     .exactOptional()
     .describe('Later changes of the template are suspect; by default the `window.from` of the image policy'),
@@ -39,16 +30,7 @@ export const input = z.strictObject({
     .exactOptional()
     .describe('Paths of template differences that a person accepts, exactly as `differences` names them'),
   digests: z
-    .array(
-      z.strictObject({
-        container: z.string().min(1).max(63).describe('Name of a container or an init container'),
-        image: z
-          .string()
-          .max(1_000)
-          .regex(/^[^\s@]+@sha256:[0-9a-f]{64}$/, 'must be <repository>@sha256:<digest>')
-          .describe('What it may run'),
-      }),
-    )
+    .array(containerImage('What it may run'))
     .max(most.containers)
     .refine((all) => new Set(all.map(({ container }) => container)).size === all.length, {
       error: 'names a container twice',

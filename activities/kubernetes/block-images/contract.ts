@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../../domain/json.ts';
 import { isNamespaceName } from '../resources.ts';
+import { digestShape } from '../shapes.ts';
 
 /** The name by which playbooks use it, and which authorities and holds bear. */
 export const actionName = 'kubernetes.block-images';
@@ -11,8 +12,6 @@ export const MAX_NAMED = 100;
 /** As many as images.verify and images.find-known-good hand over. */
 const most = { deny: 1_000, allow: 1_500 } as const;
 
-const digest = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]);
-
 export const inputSchema = z
   .strictObject({
     cluster: z.string().min(1).max(253).describe('Name of the cluster as configured'),
@@ -22,12 +21,12 @@ export const inputSchema = z
       .default([])
       .describe('Namespaces where nothing starts but images pinned to a digest of `allow`'),
     deny: z
-      .array(digest)
+      .array(digestShape)
       .max(most.deny)
       .default([])
       .describe('Digests that are refused in every namespace that is not protected'),
     allow: z
-      .array(digest)
+      .array(digestShape)
       .max(most.allow)
       .default([])
       .describe('Digests that may start in `namespaces`; with none, nothing may'),

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Collection, Missing } from './collection.ts';
-
-const digestShape = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]);
+import { digestShape } from '../shapes.ts';
 
 const shape = z.strictObject({
   v: z.literal(1),

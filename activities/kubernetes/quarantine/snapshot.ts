@@ -6,6 +6,7 @@ import type { KubernetesObject } from '../resources.ts';
 import { isDeny } from './deny.ts';
 import { quarantinePolicyName } from './marks.ts';
 import { removable } from './policies.ts';
+import { digestShape } from '../shapes.ts';
 
 /** The API's objects as they are before any change: the base of an undo. */
 export interface Snapshot {
@@ -30,9 +31,7 @@ const shape = z.object({
   takenAt: z.string(),
   namespace: z.custom<KubernetesObject>(isObject),
   networkPolicies: policies,
-  more: z
-    .array(z.object({ digest: z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]) }))
-    .optional(),
+  more: z.array(z.object({ digest: digestShape })).optional(),
 });
 
 /** Well below what a store takes as one artefact: a tenant may make policies of any number and size. */

@@ -1,16 +1,11 @@
 import { z } from 'zod';
 import type { Limit } from '../../../domain/action.ts';
-import { isNamespaceName } from '../resources.ts';
-import { rollbackKinds } from '../workload/kinds.ts';
+import { digestShape } from '../shapes.ts';
+import { containerImage, workloadFields } from '../workload/input.ts';
 
 export const canaryAction = 'kubernetes.rollback-canary';
 export const workloadAction = 'kubernetes.rollback-workload';
 export type RollbackAction = typeof canaryAction | typeof workloadAction;
-
-const objectName = z
-  .string()
-  .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be the name of an object');
-const digest = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]);
 
 const to = z
   .strictObject({
@@ -21,18 +16,9 @@ const to = z
         'Name of the ReplicaSet or ControllerRevision; empty: the template stays, but for the images',
       ),
     uid: z.string().max(100).describe('Of that object; empty where none is named'),
-    templateDigest: digest.describe('Of the template that was judged'),
+    templateDigest: digestShape.describe('Of the template that was judged'),
     images: z
-      .array(
-        z.strictObject({
-          container: z.string().min(1).max(63).describe('Name of a container or an init container'),
-          image: z
-            .string()
-            .max(1_000)
-            .regex(/^[^\s@]+@sha256:[0-9a-f]{64}$/, 'must be <repository>@sha256:<digest>')
-            .describe('What it is to run'),
-        }),
-      )
+      .array(containerImage('What it is to run'))
       .min(1)
       .max(100)
       .describe('Every container and init container of that template, once'),
@@ -41,13 +27,7 @@ const to = z
 
 /** What a step of a playbook gives to either action. */
 export const input = z.strictObject({
-  cluster: z.string().min(1).max(253).describe('Name of the cluster as configured'),
-  namespace: z
-    .string()
-    .refine(isNamespaceName, 'must be the name of a namespace')
-    .describe('Namespace of the workload'),
-  kind: z.enum(rollbackKinds).describe('Kind of the workload'),
-  name: objectName.describe('Name of the workload'),
+  ...workloadFields,
   to,
   waitSeconds: z
     .int()

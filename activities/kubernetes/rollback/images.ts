@@ -7,13 +7,13 @@ import { containersOf, withImages } from '../workload/template.ts';
 import type { PodTemplate } from '../workload/kinds.ts';
 import type { RollbackInput } from './contract.ts';
 import { unacceptable, wrongImages } from './failures.ts';
+import { digestShape } from '../shapes.ts';
 
-const digest = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]);
 export const approvedShape = z.object({
   container: z.string(),
   image: z.string(),
-  digest,
-  children: z.array(z.object({ platform: z.string(), digest })),
+  digest: digestShape,
+  children: z.array(z.object({ platform: z.string(), digest: digestShape })),
 });
 
 /** What a container is to run, and what of it the nodes may report. An index's digest fixes its children. */

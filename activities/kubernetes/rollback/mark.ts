@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { canonical, type Digest } from '../../../domain/json.ts';
 import type { Workload } from '../workload/kinds.ts';
+import { digestShape } from '../shapes.ts';
 import type { Settings } from './settings.ts';
 
 /** On the workload, never in its template: a change of that would make every pod anew. */
@@ -10,18 +11,17 @@ export const markKey = 'firebreak.dev/rollback';
 export const stages = ['trying', 'held', 'rest'] as const;
 export type Stage = (typeof stages)[number];
 
-const digest = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]);
 const settings = z.record(z.string(), z.json());
 const shape = z.strictObject({
   v: z.literal(1),
   incident: z.string(),
   step: z.string(),
-  authority: digest,
+  authority: digestShape,
   stage: z.enum(stages),
   /** Where it was before: its revision, and what a workload's template says when it is there again. */
-  from: z.strictObject({ revision: z.string(), digest }),
+  from: z.strictObject({ revision: z.string(), digest: digestShape }),
   /** Of the template as it is stored now. */
-  to: digest,
+  to: digestShape,
   /** As they were, and as we set them. */
   was: settings,
   set: settings,

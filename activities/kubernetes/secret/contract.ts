@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Limit } from '../../../domain/action.ts';
 import { isNamespaceName } from '../resources.ts';
 import { suspects } from '../restart/spare.ts';
+import { objectName } from '../shapes.ts';
 import { urlProblem } from './endpoint.ts';
 import { bitsOf, defaultAlphabet, leastBits } from './generate.ts';
 
@@ -71,10 +72,6 @@ const check = z
   ])
   .describe('An endpoint that accepts the value, and answers 401 or 403 to another one');
 export type Check = z.infer<typeof check>;
-
-const objectName = z
-  .string()
-  .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be the name of an object');
 
 /** What a step of a playbook gives. */
 export const input = z

@@ -2,12 +2,9 @@ import { z } from 'zod';
 import type { Limit } from '../../../domain/action.ts';
 import { isNamespaceName } from '../resources.ts';
 import { suspects } from '../restart/spare.ts';
+import { objectName } from '../shapes.ts';
 
 export const action = 'kubernetes.revoke-service-account-tokens';
-
-const objectName = z
-  .string()
-  .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, 'must be the name of an object');
 
 /** What a step of a playbook gives. */
 export const input = z.strictObject({
